@@ -1,0 +1,65 @@
+"""Run scenarios in rounds, the servers taking turns, and keep the medians."""
+
+import asyncio
+import gc
+import statistics
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.load import Metrics, Scale
+from benchmarks.profiler import profiled
+from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.servers import GENERATOR_CPU, SERVERS, Server, pinned
+
+ROUND_TIMEOUT_S = 240
+
+Results = dict[str, Metrics]
+"""Per server the median of every metric."""
+
+
+def run(
+    name: str, server_names: Iterable[str], scale: Scale, *, profiles: Path | None = None
+) -> Results:
+    """Run one scenario on fresh servers, which take turns in every round.
+
+    With ``profiles``, our servers' flame graphs go into that directory.
+
+    Raises:
+        WireError: a server gave a wrong answer.
+        TimeoutError: a round took longer than ``ROUND_TIMEOUT_S``.
+        ServerFailedError: a server did not start.
+    """
+    with ExitStack() as stack:
+        servers = [stack.enter_context(SERVERS[kind]()) for kind in server_names]
+        rounds: dict[str, list[Metrics]] = {server.name: [] for server in servers}
+        for server in servers:
+            if profiles and server.name != "reference":
+                target = profiles / f"{name}-{server.name}.svg"
+                stack.enter_context(profiled(server.process.pid, target))
+        for _ in range(scale.rounds):
+            for server in servers:
+                rounds[server.name].append(_measure(SCENARIOS[name], server, scale))
+    return {kind: _medians(metrics) for kind, metrics in rounds.items()}
+
+
+def _measure(scenario: Scenario, server: Server, scale: Scale) -> Metrics:
+    async def measure() -> Metrics:
+        async with asyncio.timeout(ROUND_TIMEOUT_S):
+            return await scenario(server, scale)
+
+    # the generator's own collections must not count as the server's latency
+    gc.collect()
+    gc.disable()
+    try:
+        with pinned(GENERATOR_CPU):
+            return uvloop.run(measure())
+    finally:
+        gc.enable()
+
+
+def _medians(rounds: list[Metrics]) -> Metrics:
+    names = rounds[0]
+    return {name: statistics.median(metrics[name] for metrics in rounds) for name in names}

@@ -1,0 +1,26 @@
+"""What is measured. A scenario takes a server and a scale and returns named figures.
+
+Every scenario warms up first, asserts that each answer is right, and gives with
+``generator_busy`` the share of the time in which the load generator itself was at work.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from benchmarks.load import Metrics, Scale
+from benchmarks.scenarios import flatness, memory, pulls, pushes
+from benchmarks.servers import Server
+
+Scenario = Callable[[Server, Scale], Awaitable[Metrics]]
+
+SCENARIOS: dict[str, Scenario] = {
+    "push_one": pushes.push_one,
+    "push_batches": pushes.push_batches,
+    "push_http": pushes.push_http,
+    "fifty_stores": pushes.fifty_stores,
+    "eight_writers": pushes.eight_writers,
+    "catch_up_ws": pulls.catch_up_ws,
+    "catch_up_http": pulls.catch_up_http,
+    "fan_out": pulls.fan_out,
+    "idle_memory": memory.idle_memory,
+    "flatness": flatness.flatness,
+}

@@ -1,0 +1,103 @@
+"""What the tables show, and what is wanted of each figure."""
+
+from dataclasses import dataclass
+
+LESS_IS_BETTER = {"ms", "kB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of a scenario.
+
+    ``times`` is how many times better (larger, or for ``LESS_IS_BETTER`` smaller) than the other
+    side's it should be at least; ``at_most`` and ``below`` bound it in its own unit.
+    """
+
+    scenario: str
+    metric: str
+    label: str
+    unit: str
+    times: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Where a column's figures come from; ``prefix`` goes before the metric's name."""
+
+    heading: str
+    server: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that hold the same two sides against each other."""
+
+    title: str
+    subject: Side
+    rival: Side
+    rows: tuple[Row, ...]
+
+
+AGAINST_REFERENCE = Table(
+    "Against the reference",
+    Side("ours", "ours"),
+    Side("reference", "reference"),
+    (
+        Row("push_one", "p50_ms", "1 client, 1-event pushes: ack p50", "ms", times=3),
+        Row("push_one", "p99_ms", "1 client, 1-event pushes: ack p99", "ms"),
+        Row("push_one", "pushes_per_s", "1 client, 1-event pushes", "pushes/s"),
+        Row("push_batches", "events_per_s", "1 client, 100-event batches", "events/s", times=25),
+        Row("push_http", "p50_ms", "1 client, 1-event pushes over HTTP: answer p50", "ms"),
+        Row("push_http", "pushes_per_s", "1 client, 1-event pushes over HTTP", "pushes/s"),
+        Row("fifty_stores", "pushes_per_s", "50 stores at once", "pushes/s", times=20),
+        Row("fifty_stores", "p99_ms", "50 stores at once: ack p99", "ms"),
+        Row("eight_writers", "accepted_per_s", "8 writers on one store", "accepted/s", times=8),
+        Row("catch_up_ws", "events_per_s", "10,000 events over WebSocket", "events/s", times=50),
+        Row("catch_up_ws", "first_chunk_ms", "same: first chunk", "ms", at_most=10),
+        Row("catch_up_http", "events_per_s", "10,000 events over HTTP", "events/s", times=50),
+        Row("catch_up_http", "first_chunk_ms", "same: first chunk", "ms", at_most=10),
+        Row("fan_out", "deliveries_per_s", "1 push to 500 live pulls", "deliveries/s", times=20),
+        Row("fan_out", "last_receipt_p50_ms", "same: p50 to the last receipt", "ms", below=20),
+        Row("idle_memory", "kb_per_pull", "idle live pull: resident memory", "kB", at_most=30),
+    ),
+)
+
+# 0.8 and not 1: two runs on the same store differ by as much
+LONG_EVENTLOG = Table(
+    "A long eventlog against a short one",
+    Side("long", "ours", "many_"),
+    Side("short", "ours", "few_"),
+    (
+        Row("flatness", "push_ms", "1-event push: ack p50", "ms", times=0.8),
+        Row("flatness", "live_ms", "1-event push to its live receipt: p50", "ms", times=0.8),
+    ),
+)
+
+ON_POSTGRES = Table(
+    "PostgreSQL against SQLite",
+    Side("on PostgreSQL", "postgres"),
+    Side("on SQLite", "ours"),
+    (
+        Row("fifty_stores", "pushes_per_s", "50 stores at once", "pushes/s", times=0.5),
+        Row("fifty_stores", "p99_ms", "50 stores at once: ack p99", "ms"),
+        Row("push_one", "p50_ms", "1 client, 1-event pushes: ack p50", "ms"),
+        Row("push_batches", "events_per_s", "1 client, 100-event batches", "events/s"),
+        Row("catch_up_ws", "events_per_s", "10,000 events over WebSocket", "events/s"),
+        Row("catch_up_ws", "first_chunk_ms", "same: first chunk", "ms"),
+        Row("catch_up_http", "events_per_s", "10,000 events over HTTP", "events/s"),
+    ),
+)
+
+TABLES = (AGAINST_REFERENCE, LONG_EVENTLOG, ON_POSTGRES)
+
+
+def servers_of(scenario: str) -> list[str]:
+    """Which servers a scenario must run on for the tables, in a fixed order."""
+    wanted: dict[str, None] = {}
+    for table in TABLES:
+        if any(row.scenario == scenario for row in table.rows):
+            wanted |= dict.fromkeys((table.subject.server, table.rival.server))
+    return list(wanted)
