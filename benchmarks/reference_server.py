@@ -56,9 +56,9 @@ def build_reference() -> None:
 
 
 def reference_versions() -> dict[str, str]:
-    """The pinned version of each package of the reference."""
+    """The pinned versions of what makes the reference."""
     dependencies = json.loads((REFERENCE / "package.json").read_text())["dependencies"]
-    return {str(name): str(version) for name, version in dependencies.items()}
+    return {name: str(dependencies[name]) for name in ("@livestore/sync-cf", "effect", "workerd")}
 
 
 def _workerd() -> Path:
