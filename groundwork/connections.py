@@ -1,0 +1,187 @@
+"""Database connections owned by threads: open, check, close.
+
+Django closes its connections on request signals, which threads outside of requests never get. A
+thread that reads or writes for us owns one connection per alias from its first use until it ends,
+and drops it after any fault, so that no poisoned connection is used again.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class DatabaseUnavailableError(Exception):
+    """The database did not answer, and nothing was changed; the same work may succeed later."""
+
+
+class RowLockedError(DatabaseUnavailableError):
+    """Somebody held a row for longer than the lock timeout; other rows are not concerned."""
+
+
+_LOCK_TIMEOUT = "55P03"  # PostgreSQL: lock_not_available
+_RETRIED_STATES = ("40001", "40P01")  # serialization failure, deadlock
+_MAX_TRIES = 3
+
+
+def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
+    """Run ``work`` with this thread's connection to ``alias``, open and usable.
+
+    ``work`` may run up to three times: after a deadlock, and when a connection from before turns
+    out to be dead. It must leave nothing behind when it fails, and must not raise a plain database
+    error once it has asked for a COMMIT.
+
+    Raises:
+        RowLockedError: a lock was not granted in time.
+        DatabaseUnavailableError: any other operational fault, after the connection was closed.
+    """
+    connection = connections[alias]
+    for last_try in (False,) * (_MAX_TRIES - 1) + (True,):
+        was_open = connection.connection is not None
+        try:
+            connection.ensure_connection()
+            with connection.wrap_database_errors:
+                return work(connection)
+        except (OperationalError, InterfaceError) as error:
+            close_quietly(connection)
+            if last_try or not _may_succeed_at_once(error, was_open=was_open):
+                raise _unavailable(error) from error
+        except DatabaseError:
+            # whatever state the driver is in now, the next piece of work starts on a fresh one
+            close_quietly(connection)
+            raise
+    raise AssertionError("the last try returns or raises")
+
+
+def close_quietly(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection that may be broken; whatever the driver says of it is of no use."""
+    try:
+        connection.close()
+    except Exception:  # a broken driver connection may raise anything here
+        logger.debug("closing a broken connection failed", exc_info=True)
+        connection.connection = None
+
+
+class ConnectionThreads:
+    """Threads that run calls for event loops; each closes its database connections at its end."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self._name = name
+        self._count = count
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def run(self, function: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+        """Run ``function(*args)`` in a thread; for callers on a running event loop."""
+        if not self._threads:
+            self._start()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._calls.put(_Call(loop, future, function, args))
+        return future
+
+    def stop(self) -> None:
+        """Let the calls that wait finish, close the connections, end the threads."""
+        with self._lock:
+            threads, self._threads = self._threads, []
+        for _ in threads:
+            self._calls.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._threads:
+                return
+            self._threads = [
+                threading.Thread(target=self._work, name=f"{self._name}-{n}", daemon=True)
+                for n in range(self._count)
+            ]
+            for thread in self._threads:
+                thread.start()
+
+    def _work(self) -> None:
+        try:
+            while (call := self._calls.get()) is not None:
+                call.run()
+        finally:
+            connections.close_all()
+
+
+class _Call(NamedTuple):
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+    def run(self) -> None:
+        if self.future.cancelled():
+            return
+        try:
+            result = self.function(*self.args)
+        except BaseException as error:
+            call_in_loop(self.loop, fail, self.future, error)
+        else:
+            call_in_loop(self.loop, resolve, self.future, result)
+
+
+def call_in_loop(
+    loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: Any
+) -> None:
+    """Call ``callback`` in ``loop`` from another thread; a loop that has ended wants no news."""
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def resolve(future: "asyncio.Future[T]", result: T) -> None:
+    """Give ``future`` its result, unless its caller has gone."""
+    if not future.done():
+        future.set_result(result)
+
+
+def fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    """Give ``future`` its error, unless its caller has gone."""
+    if not future.done():
+        future.set_exception(error)
+
+
+def sql_state(error: BaseException | None) -> str | None:
+    """The SQLSTATE of a PostgreSQL error behind Django's; None for any other."""
+    while error is not None:
+        state = getattr(error, "sqlstate", None)
+        if state is not None:
+            return str(state)
+        error = error.__cause__
+    return None
+
+
+def _may_succeed_at_once(error: Exception, *, was_open: bool) -> bool:
+    state = sql_state(error)
+    if state in _RETRIED_STATES:
+        return True
+    is_stale = was_open and (state is None or state.startswith(("08", "57P")))
+    return is_stale and not _is_sqlite_busy(error)
+
+
+def _is_sqlite_busy(error: Exception) -> bool:
+    # its busy timeout has passed already; waiting once more would only double the caller's wait
+    return getattr(error.__cause__, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailableError:
+    if sql_state(error) == _LOCK_TIMEOUT:
+        return RowLockedError(str(error))
+    return DatabaseUnavailableError(str(error))

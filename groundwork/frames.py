@@ -1,0 +1,273 @@
+"""A Channels consumer with its own receive loop.
+
+Channels' dispatch hops to a shared thread for every message, so that one slow database call delays
+all sockets. Here the loop reads a frame, hands it over and reads the next; whatever has to wait
+waits in a task or a callback of its own, so that a ping is always answered.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine, Generator
+from types import CoroutineType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from channels.consumer import AsyncConsumer
+
+from groundwork.strict_json import JsonError, decode_utf8
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING_MESSAGES = 2_000
+SWEEP_EVERY_S = 2.0
+
+GOING_AWAY, BAD_DATA, POLICY, TOO_BIG, INTERNAL, RESTART, TRY_LATER = (
+    1001,
+    1007,
+    1008,
+    1009,
+    1011,
+    1012,
+    1013,
+)
+"""Close codes of RFC 6455 and the IANA registry of WebSocket close codes."""
+
+
+class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes no types
+    """One WebSocket. Subclasses say what a frame means; this class carries frames.
+
+    Subclasses implement ``open`` and ``receive_frame``, and may extend ``closed`` and ``sweep``.
+    """
+
+    max_frame_bytes = 1_048_576
+    idle_timeout_s = 60.0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket until it closes. ASGI's entry point."""
+        self.scope = scope
+        self._raw_send = send
+        self._waiting: deque[dict[str, Any]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._main = asyncio.current_task()
+        self.is_closed = False
+        self.last_frame_at = time.monotonic()
+        await receive()  # websocket.connect
+        if not await self.open():
+            return
+        registry = get_registry()
+        registry.add(self)
+        try:
+            await self._receive_until_closed(receive)
+        except asyncio.CancelledError:
+            if not self.is_closed:
+                raise
+        finally:
+            registry.discard(self)
+            self._end()
+
+    async def open(self) -> bool:
+        """Accept the socket, or refuse it and return False."""
+        raise NotImplementedError
+
+    def receive_frame(self, text: str) -> None:
+        """Take a frame. Must not wait, and must not raise for anything a peer may send."""
+        raise NotImplementedError
+
+    def closed(self) -> None:
+        """The socket is closed, or being closed: nothing can be sent any more."""
+
+    def sweep(self, now: float) -> None:
+        """Look after timeouts; called every few seconds with the monotonic time."""
+        if now - self.last_frame_at > self.idle_timeout_s:
+            self.close(GOING_AWAY)
+
+    def drain(self, *, is_last_call: bool) -> None:
+        """The server stops: close as soon as nobody waits for an answer; at the last call, now."""
+        self.close(RESTART)
+
+    def send_now(self, text: str) -> None:
+        """Send a text frame, behind those sent before; never waits."""
+        if not self.is_closed:
+            self._put({"type": "websocket.send", "text": text})
+
+    def close(self, code: int) -> None:
+        """Close the socket, behind what was sent before."""
+        if self.is_closed:
+            return
+        self._put({"type": "websocket.close", "code": self._spoken_code(code)})
+        self._end()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run ``work`` beside the receive loop; it is cancelled when the socket closes."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def accept(self) -> None:
+        """Complete the handshake."""
+        await self._raw_send({"type": "websocket.accept"})
+
+    async def refuse(self, status: int, body: str) -> None:
+        """Answer the handshake with an HTTP error; a plain 403 where the server cannot."""
+        if "websocket.http.response" not in self.scope.get("extensions", {}):
+            await self._raw_send({"type": "websocket.close"})
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8")]
+        start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
+        await self._raw_send(start)
+        await self._raw_send({"type": "websocket.http.response.body", "body": body.encode()})
+
+    async def _receive_until_closed(self, receive: Any) -> None:
+        while not self.is_closed:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                return
+            self.last_frame_at = time.monotonic()
+            try:
+                self._take(message)
+            except Exception:
+                logger.exception("a frame could not be handled")
+                self.close(INTERNAL)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        text = message.get("text")
+        if text is None:
+            try:
+                text = decode_utf8(message["bytes"])
+            except JsonError:
+                self.close(BAD_DATA)
+                return
+        if len(text) > self.max_frame_bytes:
+            self.close(TOO_BIG)
+        else:
+            self.receive_frame(text)
+
+    def _put(self, message: dict[str, Any]) -> None:
+        if self._waiting is not None:
+            self._waiting.append(message)
+            if len(self._waiting) > MAX_WAITING_MESSAGES:
+                self._abort()
+            return
+        sending = self._raw_send(message)
+        if type(sending) is not CoroutineType:
+            self._waiting = deque()
+            self._keep_sending(sending)
+            return
+        # nearly always the server takes the frame at once: no task, no turn of the loop
+        try:
+            waited_for = sending.send(None)
+        except StopIteration:
+            return
+        except Exception:  # the peer has gone; the receive loop will hear of it
+            logger.debug("sending to a peer that has gone", exc_info=True)
+            return
+        self._waiting = deque()
+        self._keep_sending(_Started(sending, waited_for))
+
+    def _keep_sending(self, first: Any) -> None:
+        # not in self._tasks: a close frame must still go out after the socket's other work ended
+        self._sender = asyncio.get_running_loop().create_task(self._send_waiting(first))
+
+    async def _send_waiting(self, first: Any) -> None:
+        try:
+            await first
+            while self._waiting:
+                await self._raw_send(self._waiting.popleft())
+            self._waiting = None
+        except Exception:  # the peer has gone; the receive loop will hear of it
+            logger.debug("sending to a peer that has gone", exc_info=True)
+
+    def _abort(self) -> None:
+        """Give up a peer that sends but does not read; the server drops the connection."""
+        self._end()
+        self._sender.cancel()
+        if self._main is not None:
+            self._main.cancel()
+
+    def _end(self) -> None:
+        if self.is_closed:
+            return
+        self.is_closed = True
+        for task in tuple(self._tasks):
+            task.cancel()
+        self.closed()
+
+    def _spoken_code(self, code: int) -> int:
+        # daphne refuses the registered codes above 1000; clients treat every code alike
+        can_speak = "websocket.http.response" in self.scope.get("extensions", {})
+        return code if can_speak else code + 3_000
+
+
+class _Started:
+    """The rest of a coroutine that was started by hand and had to wait for ``waited_for``."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waited_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waited_for = waited_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waited_for = self._waited_for
+        while True:
+            try:
+                try:
+                    value = yield waited_for
+                except BaseException as error:
+                    waited_for = self._coroutine.throw(error)
+                else:
+                    waited_for = self._coroutine.send(value)
+            except StopIteration:
+                return
+
+
+class Registry:
+    """The open sockets of one event loop, looked after by one task."""
+
+    def __init__(self) -> None:
+        self._consumers: set[FrameConsumer] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def add(self, consumer: FrameConsumer) -> None:
+        """Look after ``consumer`` from now on."""
+        self._consumers.add(consumer)
+        if self._sweeper is None or self._sweeper.done():
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep_for_ever())
+
+    def discard(self, consumer: FrameConsumer) -> None:
+        """Look after it no more."""
+        self._consumers.discard(consumer)
+
+    def __len__(self) -> int:
+        return len(self._consumers)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Close every socket, those that wait for an answer behind it, all within ``timeout_s``."""
+        give_up_at = time.monotonic() + timeout_s
+        while self._consumers and time.monotonic() < give_up_at:
+            for consumer in tuple(self._consumers):
+                consumer.drain(is_last_call=False)
+            await asyncio.sleep(0.02)
+        for consumer in tuple(self._consumers):
+            consumer.drain(is_last_call=True)
+
+    async def stop(self) -> None:
+        """End the task that looks after the sockets."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            for consumer in tuple(self._consumers):
+                consumer.sweep(time.monotonic())
+
+
+_registries: "WeakKeyDictionary[asyncio.AbstractEventLoop, Registry]" = WeakKeyDictionary()
+
+
+def get_registry() -> Registry:
+    """The registry of the running event loop."""
+    return _registries.setdefault(asyncio.get_running_loop(), Registry())

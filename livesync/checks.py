@@ -1,0 +1,75 @@
+"""System checks: what an operator should hear before the site starts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from livesync import hooks
+from livesync.conf import get_settings
+
+MIN_SECRET_LENGTH = 16
+
+
+@register("livesync")
+def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Refuse settings that cannot work, and a production site without a choice of auth."""
+    try:
+        site_hooks = hooks.get_hooks()
+    except (ImproperlyConfigured, ImportError, TypeError) as error:
+        return [Error(str(error), id="livesync.E001")]
+    return [*_check_auth(site_hooks), *_check_secret(site_hooks), *_check_origins(site_hooks)]
+
+
+def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:
+    if settings.DEBUG or hooks.is_auth_chosen(site_hooks):
+        return []
+    return [
+        Error(
+            "Nobody has said who may sync, so every sync request is refused.",
+            hint=(
+                "Set LIVESYNC['hooks'] to livesync.hooks.SharedSecretHooks,"
+                " livesync.hooks.SignedInHooks, a class of your own with validate_payload, or,"
+                " for a server that is open to everybody who reaches it, livesync.hooks.OpenHooks."
+            ),
+            id="livesync.E002",
+        )
+    ]
+
+
+def _check_secret(site_hooks: hooks.Hooks) -> list[CheckMessage]:
+    is_short = len(get_settings().shared_secret) < MIN_SECRET_LENGTH
+    if not isinstance(site_hooks, hooks.SharedSecretHooks) or not is_short:
+        return []
+    return [
+        Error(
+            f"LIVESYNC['shared_secret'] has fewer than {MIN_SECRET_LENGTH} characters.",
+            hint="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+            id="livesync.E003",
+        )
+    ]
+
+
+def _check_origins(site_hooks: hooks.Hooks) -> list[CheckMessage]:
+    origins = get_settings().allowed_origins
+    if site_hooks.uses_session and "*" in origins:
+        return [
+            Error(
+                "Any origin is allowed, but sessions say who may sync: every page that a signed-in"
+                " visitor opens could sync in their name.",
+                hint="List the origins of your app in LIVESYNC['allowed_origins'].",
+                id="livesync.E004",
+            )
+        ]
+    if not settings.DEBUG and not origins:
+        return [
+            Warning(
+                "No origin is allowed, so no web page can sync; clients outside of browsers can.",
+                hint="List the origins of your app in LIVESYNC['allowed_origins'].",
+                id="livesync.W001",
+            )
+        ]
+    return []

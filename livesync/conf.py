@@ -1,0 +1,96 @@
+"""What a site may tune, in ``settings.LIVESYNC``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from groundwork.settings import SettingsReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivesyncSettings:
+    """Everything a site may tune, read once from ``settings.LIVESYNC``."""
+
+    hooks: str = "livesync.hooks.Hooks"
+    """Dotted path of the site's Hooks class."""
+
+    shared_secret: str = ""
+    """What ``livesync.hooks.SharedSecretHooks`` compares with; at least 16 characters."""
+
+    open_to_network: bool = False
+    """In development, let other machines sync although no authentication is chosen."""
+
+    allowed_origins: tuple[str, ...] = ()
+    """Origins whose pages may connect, as ``https://app.example``; ``*`` for any. With DEBUG every
+    loopback origin may as well. A request without an Origin comes from no page."""
+
+    cors: bool = False
+    """Answer preflights, and put Access-Control-Allow-Origin on every sync answer over HTTP."""
+
+    cors_headers: tuple[str, ...] = ()
+    """Request headers that pages may send besides those that LiveStore's client sends."""
+
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers to put on every sync answer over HTTP."""
+
+    page_max_events: int = 100
+    """Most events in one page; LiveStore's own servers send at most 100."""
+
+    page_max_bytes: int = 900_000
+    """Most UTF-8 bytes in one encoded page; leaves room below a 1 MB frame."""
+
+    read_max_events: int = 1_000
+    """Most events read from the database at a time, to be sent page by page."""
+
+    read_max_bytes: int = 1_000_000
+    """Most bytes of events read at a time, more only for one event that is larger itself."""
+
+    frame_max_bytes: int = 1_048_576
+    """Most bytes of a WebSocket frame or an HTTP body from a client."""
+
+    store_id_max_bytes: int = 512
+    """Most UTF-8 bytes of a store id; PostgreSQL cannot index more than about 2,700."""
+
+    payload_max_bytes: int = 8_192
+    """Most bytes of the client's own payload in a URL."""
+
+    payload_max_depth: int = 64
+    """Deepest nesting of that payload."""
+
+    field_max_bytes: int = 1_024
+    """Most UTF-8 bytes of an event's name, client id or session id."""
+
+    args_max_depth: int = 512
+    """Deepest nesting of an event's args."""
+
+    requests_per_socket: int = 64
+    """Most pushes and pulls under way on one socket, live pulls not counted."""
+
+    live_pulls_per_socket: int = 16
+    """Most live pulls on one socket; a client opens one."""
+
+    live_window_chunks: int = 64
+    """Most chunks of a live pull that wait for an Ack; above, it goes back to reading pages."""
+
+    live_window_bytes: int = 4_000_000
+    """Most bytes of such chunks."""
+
+    ack_timeout_s: float = 30.0
+    """A socket that leaves a chunk unacknowledged for so long is closed."""
+
+    idle_timeout_s: float = 60.0
+    """A socket without any frame for so long is closed; clients ping every 10 s."""
+
+    pings_per_second: int = 1_000
+    """A socket that pings more often is closed."""
+
+    reconcile_interval_s: float = 5.0
+    """How often a process compares its live pulls with the database, for hints that were lost."""
+
+    retry_budget_s: float = 8.0
+    """How long an HTTP request is tried again after a passing fault; clients give up at 10 s."""
+
+    readers: int = 4
+    """Threads that read, each with its own database connection."""
+
+
+get_settings = SettingsReader("LIVESYNC", LivesyncSettings)

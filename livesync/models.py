@@ -1,0 +1,65 @@
+"""What is stored. Rows are written by ``livesync.storage`` alone, under the lock of their store."""
+
+from django.db import models
+
+
+class Store(models.Model):
+    """One ordered eventlog, named by a store id, and where it stands.
+
+    The row is the store's lock: who appends or resets holds it until the commit.
+    """
+
+    store_id = models.TextField(unique=True, help_text="As in the client's URL, byte for byte.")
+    generation = models.PositiveIntegerField(
+        default=1, help_text="Counts the resets; only events of this generation are read."
+    )
+    oldest_generation = models.PositiveIntegerField(
+        default=1, help_text="Below the generation while events of before a reset await deletion."
+    )
+    backend_id = models.CharField(
+        max_length=21, help_text="Identity of this history; a new one makes clients start over."
+    )
+    head = models.BigIntegerField(default=0, help_text="Number of the last event; 0 when empty.")
+    event_count = models.BigIntegerField(default=0)
+    byte_count = models.BigIntegerField(default=0, help_text="Bytes of the events' own texts.")
+    created_at = models.DateTimeField()
+    last_push_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("store_id",)
+
+    def __str__(self) -> str:
+        return self.store_id
+
+
+class StoredEvent(models.Model):
+    """One event of a store's history.
+
+    The key starts with the store, so that the table can be distributed by store. ``args`` is JSON
+    text as the client wrote it (NULL: the client sent none); a JSON column would refuse or change
+    some of what JavaScript sends.
+    """
+
+    pk = models.CompositePrimaryKey("store", "generation", "seq_num")
+    # no constraint in the database: rows are written under the store's lock only, and the check
+    # would cost every insert
+    store = models.ForeignKey(
+        Store, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    generation = models.PositiveIntegerField()
+    seq_num = models.BigIntegerField()
+    parent_seq_num = models.BigIntegerField()
+    ordinal = models.BigIntegerField(help_text="1 for the first event of the history, and so on.")
+    name = models.TextField()
+    args = models.TextField(null=True, blank=True)  # noqa: DJ001 (NULL is absent, "null" is null)
+    client_id = models.TextField()
+    session_id = models.TextField()
+    created_at = models.CharField(
+        max_length=24, help_text="When it was stored, as clients are told: ISO 8601, UTC."
+    )
+
+    class Meta:
+        ordering = ("store", "generation", "seq_num")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.seq_num}"

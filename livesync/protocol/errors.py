@@ -1,0 +1,88 @@
+"""Every error a client can be told about.
+
+    LivesyncError
+    ├── ServerAheadError          the client pulls, rebases, pushes again
+    ├── BackendIdMismatchError    the client starts over
+    ├── RefusedError              this request is refused; told as UnknownError
+    │   ├── AuthError             who asks may not
+    │   ├── InvalidBatchError     the batch is no chain, or an event breaks a limit
+    │   ├── InvalidCursorError    no event can have this number
+    │   ├── StoreMismatchError    a message names another store than its connection
+    │   └── LimitError            too much at once
+    ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
+    └── StorageUnavailableError   a fault of ours that passes; never told on a pull
+
+Source: the closed error union of LiveStore sync-cf 0.4.0, ``common/sync-message-types.ts``.
+"""
+
+
+class LivesyncError(Exception):
+    """Base of all errors of livesync."""
+
+    tag = "UnknownError"
+
+
+class ServerAheadError(LivesyncError):
+    """The batch does not continue the eventlog; the client pulls, rebases, pushes again."""
+
+    tag = "ServerAheadError"
+
+    def __init__(self, *, expected: int, provided: int) -> None:
+        self.expected = expected
+        self.provided = provided
+        super().__init__(f"batch continues {provided}, but the head is {expected}")
+
+
+class BackendIdMismatchError(LivesyncError):
+    """The client knows another history of this store; by default it wipes its copy."""
+
+    tag = "BackendIdMismatchError"
+
+    def __init__(self, *, expected: str, received: str) -> None:
+        self.expected = expected
+        self.received = received
+        super().__init__(f"the store's backend id is {expected}, the client knows {received[:128]}")
+
+
+class RefusedError(LivesyncError):
+    """A request that can be read but is not carried out; the same request fails again."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+
+class AuthError(RefusedError):
+    """Raised by ``Hooks.validate_payload``: this caller may not sync this store."""
+
+
+class InvalidBatchError(RefusedError):
+    """The batch is not a chain of events, or one of its events breaks a limit."""
+
+
+class InvalidCursorError(RefusedError):
+    """The cursor names a number that no event can have."""
+
+
+class StoreMismatchError(RefusedError):
+    """A message names another store than the URL of its connection."""
+
+    def __init__(self) -> None:
+        # neither id is repeated: the message may name a store of somebody else
+        super().__init__("the request names another store than the URL of its connection")
+
+
+class LimitError(RefusedError):
+    """More at once than the settings allow."""
+
+
+class StoreNotFoundError(LivesyncError):
+    """Nobody has pushed to or pulled from this store yet."""
+
+    def __init__(self, *, store_id: str) -> None:
+        self.store_id = store_id
+        super().__init__(f"there is no store {store_id!r}")
+
+
+class StorageUnavailableError(LivesyncError):
+    """The database cannot answer now; nothing was stored. The same request may succeed later."""

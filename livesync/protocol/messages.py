@@ -1,0 +1,269 @@
+"""Pull, push and ping shapes: the one place that knows camelCase.
+
+Source: LiveStore sync-cf 0.4.0, ``common/ws-rpc-schema.ts``, ``common/http-rpc-schema.ts`` and
+``common/sync-message-types.ts``.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from groundwork import strict_json
+from livesync.protocol.errors import (
+    BackendIdMismatchError,
+    InvalidBatchError,
+    InvalidCursorError,
+    LivesyncError,
+    ServerAheadError,
+)
+from livesync.protocol.events import Cursor, Event, check_chain, check_cursor, check_text
+
+T = TypeVar("T")
+
+PUSH_ACK = "{}"
+PING_ANSWER = '{"_tag":"SyncMessage.Pong"}'
+
+
+class Limits(NamedTuple):
+    """What a message may hold at most."""
+
+    field_max_bytes: int = 1_024
+    args_max_depth: int = 512
+    envelope_max_depth: int = 64
+
+
+class PullRequest(NamedTuple):
+    """Read after ``cursor`` (None: from the start); keep it open if ``live``."""
+
+    store_id: str
+    cursor: Cursor | None
+    live: bool
+
+
+class PushRequest(NamedTuple):
+    """Append ``batch``, made on the history ``backend_id`` (None: the client knows none yet)."""
+
+    store_id: str
+    backend_id: str | None
+    batch: list[Event]
+
+
+class _WireEvent(msgspec.Struct, rename="camel", gc=False):
+    name: str
+    seq_num: int
+    parent_seq_num: int
+    client_id: str
+    session_id: str
+    args: Raw | UnsetType = UNSET
+
+
+class _WireCursor(msgspec.Struct, rename="camel"):
+    backend_id: str
+    event_sequence_number: int
+
+
+class _Option(msgspec.Struct, rename={"tag": "_tag"}):
+    tag: Literal["None", "Some"]
+    value: Raw | UnsetType = UNSET
+
+
+class _WirePull(msgspec.Struct, rename="camel"):
+    store_id: str
+    cursor: _Option
+    payload: Raw | UnsetType = UNSET
+
+
+class _WireLivePull(_WirePull, rename="camel", kw_only=True):
+    live: bool
+
+
+class _WirePush(msgspec.Struct, rename="camel"):
+    store_id: str
+    batch: list[_WireEvent]
+    backend_id: _Option
+    payload: Raw | UnsetType = UNSET
+
+
+class _WirePing(msgspec.Struct, rename="camel"):
+    store_id: str
+    payload: Raw | UnsetType = UNSET
+
+
+_pull = msgspec.json.Decoder(_WirePull)
+_live_pull = msgspec.json.Decoder(_WireLivePull)
+_push = msgspec.json.Decoder(_WirePush)
+_ping = msgspec.json.Decoder(_WirePing)
+_cursor = msgspec.json.Decoder(_WireCursor)
+_string = msgspec.json.Decoder(str)
+
+_SEQ_NUM_LIMIT = 2**53
+_BACKEND_ID_MAX_LENGTH = 128  # ours have 21
+
+
+def read_pull(payload: Raw, *, with_live: bool, limits: Limits) -> PullRequest:
+    """Read the payload of a Pull; over HTTP it has no ``live``.
+
+    Raises:
+        strict_json.ShapeError: a field is missing or of another type.
+        InvalidCursorError: the cursor's number is negative, its backend id empty or too long.
+    """
+    wire: _WirePull
+    wire = strict_json.read(payload, _live_pull) if with_live else strict_json.read(payload, _pull)
+    _check_depth(wire.payload, limits)
+    live = isinstance(wire, _WireLivePull) and wire.live
+    return PullRequest(wire.store_id, _read_cursor(wire.cursor), live)
+
+
+def read_push(payload: Raw, *, limits: Limits) -> PushRequest:
+    """Read the payload of a Push: a whole, valid chain of events, or an error.
+
+    Raises:
+        strict_json.ShapeError: a field is missing or of another type.
+        InvalidBatchError: the events form no chain, or one of them breaks a limit.
+    """
+    wire = strict_json.read(payload, _push)
+    _check_depth(wire.payload, limits)
+    backend_id = _read_option(wire.backend_id, _string, "$.backendId")
+    if backend_id is not None:
+        _check_backend_id(backend_id)
+    batch = [_read_event(event, limits) for event in wire.batch]
+    check_chain(batch)
+    return PushRequest(wire.store_id, backend_id, batch)
+
+
+def read_ping(payload: Raw, *, limits: Limits) -> str:
+    """Read the payload of a Ping; returns its store id.
+
+    Raises:
+        strict_json.ShapeError: a field is missing or of another type.
+    """
+    wire = strict_json.read(payload, _ping)
+    _check_depth(wire.payload, limits)
+    return wire.store_id
+
+
+def encode_event(event: Event, created_at: str) -> str:
+    """One item of a page, as JSON; ``created_at`` is ISO 8601 in UTC with milliseconds."""
+    return encode_item(
+        event.seq_num,
+        event.parent_seq_num,
+        event.name,
+        event.args,
+        event.client_id,
+        event.session_id,
+        created_at,
+    )
+
+
+def encode_item(
+    seq_num: int,
+    parent_seq_num: int,
+    name: str,
+    args: str | None,
+    client_id: str,
+    session_id: str,
+    created_at: str,
+) -> str:
+    """The same from the columns of a stored event: pages are read a thousand events at a time."""
+    args_member = "" if args is None else f'"args":{args},'
+    return (
+        f'{{"eventEncoded":{{"name":{quote(name)},{args_member}"seqNum":{seq_num},'
+        f'"parentSeqNum":{parent_seq_num},"clientId":{quote(client_id)},'
+        f'"sessionId":{quote(session_id)}}},"metadata":{{"_tag":"Some","value":'
+        f'{{"_tag":"SyncMessage.SyncMetadata","createdAt":"{created_at}"}}}}}}'
+    )
+
+
+def encode_page(events: Sequence[str], *, remaining: int, backend_id: str) -> str:
+    """A PullResponse, as JSON.
+
+    Args:
+        events: encoded events; none for an empty store.
+        remaining: how many stored events follow after this page.
+        backend_id: the store's history.
+    """
+    more = '"NoMore"' if not remaining else f'"MoreKnown","remaining":{remaining}'
+    return (
+        f'{{"batch":[{",".join(events)}],"pageInfo":{{"_tag":{more}}},'
+        f'"backendId":{quote(backend_id)}}}'
+    )
+
+
+def encode_error(error: Exception) -> dict[str, Any]:
+    """The members of a typed error; an unforeseen exception keeps its text to itself."""
+    match error:
+        case ServerAheadError():
+            members: dict[str, Any] = {
+                "minimumExpectedNum": error.expected,
+                "providedNum": error.provided,
+            }
+        case BackendIdMismatchError():
+            members = {"expected": error.expected, "received": error.received[:128]}
+        case LivesyncError():
+            members = {"cause": {"name": type(error).__name__, "message": str(error)}}
+        case _:
+            members = {"cause": {"name": "InternalError", "message": "the server failed"}}
+    tag = error.tag if isinstance(error, LivesyncError) else LivesyncError.tag
+    return members | {"_tag": tag}
+
+
+@lru_cache(maxsize=4_096)
+def quote(text: str) -> str:
+    """``text`` as a JSON string; names and ids recur, so the last ones are kept."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _read_event(wire: _WireEvent, limits: Limits) -> Event:
+    if wire.seq_num >= _SEQ_NUM_LIMIT or wire.parent_seq_num >= _SEQ_NUM_LIMIT:
+        raise strict_json.ShapeError("a sequence number is above 2^53 - 1 at $.batch")
+    check_text("name", wire.name, max_bytes=limits.field_max_bytes)
+    check_text("clientId", wire.client_id, max_bytes=limits.field_max_bytes)
+    check_text("sessionId", wire.session_id, max_bytes=limits.field_max_bytes)
+    args = None if wire.args is UNSET else bytes(wire.args).decode()
+    if args is not None and strict_json.is_deeper_than(args, limits.args_max_depth):
+        raise InvalidBatchError(
+            f"invalid batch: args are nested more than {limits.args_max_depth} deep"
+        )
+    return Event(
+        wire.name, args, wire.seq_num, wire.parent_seq_num, wire.client_id, wire.session_id
+    )
+
+
+def _read_cursor(option: _Option) -> Cursor | None:
+    wire = _read_option(option, _cursor, "$.cursor")
+    if wire is None:
+        return None
+    if abs(wire.event_sequence_number) >= _SEQ_NUM_LIMIT:
+        raise strict_json.ShapeError("the cursor is above 2^53 - 1 at $.cursor")
+    _check_backend_id(wire.backend_id)
+    cursor = Cursor(wire.backend_id, wire.event_sequence_number)
+    check_cursor(cursor)
+    return cursor
+
+
+def _read_option(option: _Option, decoder: msgspec.json.Decoder[T], place: str) -> T | None:
+    if option.tag == "None":
+        return None
+    if option.value is UNSET:
+        raise strict_json.ShapeError(f"missing field 'value' at {place}")
+    return strict_json.read(option.value, decoder)
+
+
+def _check_backend_id(backend_id: str) -> None:
+    if not 0 < len(backend_id) <= _BACKEND_ID_MAX_LENGTH:
+        raise InvalidCursorError(
+            f"a backend id has 1 to {_BACKEND_ID_MAX_LENGTH} characters, not {len(backend_id)}"
+        )
+
+
+def _check_depth(payload: Raw | UnsetType, limits: Limits) -> None:
+    if payload is UNSET:
+        return
+    if strict_json.is_deeper_than(bytes(payload).decode(), limits.envelope_max_depth):
+        raise strict_json.ShapeError(
+            f"payload is nested more than {limits.envelope_max_depth} deep at $.payload"
+        )

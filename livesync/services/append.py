@@ -1,0 +1,45 @@
+"""Where this process's pushes commit together, and who hears of the commits."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from groundwork.writer import Writer
+from livesync.protocol.errors import StorageUnavailableError
+from livesync.storage import get_engine
+from livesync.storage.engine import Append, Appended
+
+Listener = Callable[[Sequence[Appended]], None]
+
+_listeners: list[Listener] = []
+
+
+def submit(append: Append) -> "asyncio.Future[Appended]":
+    """Hand an append to the writer; appends are stored in the order of these calls."""
+    return get_writer().submit(append)
+
+
+def add_listener(listener: Listener) -> None:
+    """Call ``listener`` in the writer's thread with what each commit has stored, in that order."""
+    _listeners.append(listener)
+
+
+def remove_listener(listener: Listener) -> None:
+    """Call it no more."""
+    _listeners.remove(listener)
+
+
+@cache
+def get_writer() -> Writer[Append, Appended]:
+    """The writer of this process."""
+    return Writer(
+        get_engine().commit,
+        announce=_announce,
+        unavailable=StorageUnavailableError,
+        name="livesync-writer",
+    )
+
+
+def _announce(appended: Sequence[Appended]) -> None:
+    for listener in tuple(_listeners):
+        listener(appended)

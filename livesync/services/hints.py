@@ -1,0 +1,194 @@
+"""Hints between processes: "this store advanced to this head", through the channel layer.
+
+A hint carries no event. It may be lost, doubled, late or forged: all it does is make live pulls
+look at the database. Pushes never wait for a hint to be sent.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_S = 1.0
+_PAUSE_AFTER_FAULT_S = 5.0
+_WARN_EVERY_S = 60.0
+
+
+class Hint(NamedTuple):
+    """A store stands at ``head`` of the history ``backend_id``."""
+
+    store_id: str
+    backend_id: str
+    head: int
+
+
+class HintBus:
+    """Sends and hears hints for one event loop.
+
+    It joins a store's group once, however many pulls wait there, and sends the latest hint of a
+    store only: while the layer is slow or away, hints wait merged, not queued.
+
+    Args:
+        layer: where the groups are.
+        on_hint: called in the loop for each hint heard, this process's own included.
+    """
+
+    def __init__(self, layer: BaseChannelLayer, on_hint: Callable[[Hint], None]) -> None:
+        self._layer = layer
+        self._on_hint = on_hint
+        self._wanted: set[str] = set()
+        self._changed: set[str] = set()
+        self._pending: dict[str, Hint] = {}
+        self._wake = asyncio.Event()
+        self._channel: str | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._warned_at = -_WARN_EVERY_S
+        self.is_degraded = False
+
+    def join(self, store_id: str) -> None:
+        """Hear the hints of a store from now on."""
+        self._wanted.add(store_id)
+        self._mark_changed(store_id)
+
+    def leave(self, store_id: str) -> None:
+        """Hear them no more."""
+        self._wanted.discard(store_id)
+        self._mark_changed(store_id)
+
+    def publish(self, hint: Hint) -> None:
+        """Send a hint soon; a newer one of the same store takes its place."""
+        self._pending[hint.store_id] = hint
+        self._start_and_wake()
+
+    async def stop(self) -> None:
+        """Leave all groups by leaving the layer alone; hints that wait are dropped."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def _mark_changed(self, store_id: str) -> None:
+        self._changed.add(store_id)
+        self._start_and_wake()
+
+    def _start_and_wake(self) -> None:
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._hear())]
+        self._wake.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._change_groups()
+                await self._send_pending()
+                self.is_degraded = False
+            except Exception as error:
+                self._report(error)
+                await asyncio.sleep(_PAUSE_AFTER_FAULT_S)
+                self._wake.set()
+
+    async def _change_groups(self) -> None:
+        while self._changed and self._channel is not None:
+            store_id = self._changed.pop()
+            is_wanted = store_id in self._wanted
+            change = self._layer.group_add if is_wanted else self._layer.group_discard
+            try:
+                await _bounded(change(group_name(store_id), self._channel))
+            except BaseException:
+                self._changed.add(store_id)
+                raise
+
+    async def _send_pending(self) -> None:
+        while self._pending:
+            store_id, hint = next(iter(self._pending.items()))
+            del self._pending[store_id]
+            await _bounded(self._layer.group_send(group_name(store_id), encode_hint(hint)))
+
+    async def _hear(self) -> None:
+        while True:
+            try:
+                channel = await _bounded(self._layer.new_channel())
+                self._rejoin(channel)
+                while True:
+                    self._take(await self._layer.receive(channel))
+            except Exception as error:
+                self._report(error)
+                await asyncio.sleep(_TIMEOUT_S)
+
+    def _rejoin(self, channel: str) -> None:
+        self._channel = channel
+        self._changed |= self._wanted
+        self._wake.set()
+
+    def _take(self, message: Any) -> None:
+        hint = decode_hint(message)
+        if hint is None:
+            logger.warning("a message on the channel layer is no hint; ignored")
+        else:
+            self._on_hint(hint)
+
+    def _report(self, error: Exception) -> None:
+        self.is_degraded = True
+        now = time.monotonic()
+        if now - self._warned_at >= _WARN_EVERY_S:
+            self._warned_at = now
+            logger.warning(
+                "the channel layer is out of reach (%s: %s); live pulls of other processes hear"
+                " of pushes at their next reconcile tick",
+                type(error).__name__,
+                error,
+            )
+
+
+def make_bus(on_hint: Callable[[Hint], None]) -> HintBus | None:
+    """The bus of a hub; None where the layer cannot reach another process anyway."""
+    layer = get_channel_layer()
+    if layer is None or isinstance(layer, InMemoryChannelLayer):
+        return None
+    return HintBus(layer, on_hint)
+
+
+def send_hint(hint: Hint) -> None:
+    """Send one hint from code without an event loop; a layer out of reach is only logged."""
+    layer = get_channel_layer()
+    if layer is None or isinstance(layer, InMemoryChannelLayer):
+        return
+    try:
+        async_to_sync(_send_one)(layer, hint)
+    except Exception:
+        logger.warning("a hint could not be sent; the reconcile tick will do", exc_info=True)
+
+
+def group_name(store_id: str) -> str:
+    """The store's group: names must be short ASCII, store ids are neither."""
+    return "livesync." + hashlib.sha256(store_id.encode()).hexdigest()
+
+
+def encode_hint(hint: Hint) -> dict[str, Any]:
+    """A hint as a message of the channel layer."""
+    return {"type": "livesync.hint", **hint._asdict()}
+
+
+def decode_hint(message: Any) -> Hint | None:
+    """The hint in a message of the channel layer; None if it is something else."""
+    match message:
+        case {"store_id": str(store_id), "backend_id": str(backend_id), "head": int(head)}:
+            return Hint(store_id, backend_id, head)
+    return None
+
+
+async def _send_one(layer: BaseChannelLayer, hint: Hint) -> None:
+    await _bounded(layer.group_send(group_name(hint.store_id), encode_hint(hint)))
+
+
+async def _bounded(call: Awaitable[Any]) -> Any:
+    return await asyncio.wait_for(call, _TIMEOUT_S)

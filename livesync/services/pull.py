@@ -1,0 +1,111 @@
+"""The pages after a cursor."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
+
+from livesync.conf import get_settings
+from livesync.protocol.admission import check_backend_id
+from livesync.protocol.chunking import cut
+from livesync.protocol.errors import StorageUnavailableError
+from livesync.protocol.messages import encode_page
+from livesync.services.append import submit
+from livesync.storage import get_engine, get_readers
+from livesync.storage.engine import Append, Slice
+
+logger = logging.getLogger(__name__)
+
+_RETRY_EVERY_S = 0.25
+
+
+class Page(NamedTuple):
+    """A PullResponse as JSON text, its size in bytes, and where the reader stands behind it."""
+
+    text: str
+    size: int
+    backend_id: str
+    last_seq_num: int
+
+
+async def read_pages(
+    store_id: str, backend_id: str | None, after: int, *, retry_for_s: float = 0.0
+) -> AsyncIterator[Page]:
+    """The stored events above ``after``, page by page: one at least, the last without a successor.
+
+    Holds no database connection between pages. A store nobody has spoken of before is made, since
+    its backend id is told here.
+
+    Args:
+        store_id: whose events.
+        backend_id: the history the reader knows; None for one that starts anew.
+        after: the last number the reader has seen; 0 for none.
+        retry_for_s: how long to try again, at each read, while the database is out of reach.
+
+    Raises:
+        BackendIdMismatchError: the store has, or has got meanwhile, another history.
+        StorageUnavailableError: the database is out of reach.
+    """
+    while True:
+        found = await _read_patiently(store_id, after, retry_for_s)
+        check_backend_id(backend_id, stored=found.state.backend_id)
+        backend_id = found.state.backend_id
+        if after > found.state.head:
+            logger.warning(
+                "a reader of store %r has seen %s, but the head is %s: is this an older backup?",
+                store_id,
+                after,
+                found.state.head,
+            )
+        for page in _cut_into_pages(found, after):
+            yield page
+            after = page.last_seq_num
+        if not found.remaining:
+            return
+
+
+async def _read_patiently(store_id: str, after: int, retry_for_s: float) -> Slice:
+    give_up_at = time.monotonic() + retry_for_s
+    while True:
+        try:
+            return await _read(store_id, after)
+        except StorageUnavailableError:
+            if time.monotonic() >= give_up_at:
+                raise
+        await asyncio.sleep(_RETRY_EVERY_S)
+
+
+async def _read(store_id: str, after: int) -> Slice:
+    while True:
+        found = await get_readers().run(_read_slice, store_id, after)
+        if found is not None:
+            return found
+        # through the writer: it is the only one that writes to this database here
+        await submit(Append(store_id, None, ()))
+
+
+def _read_slice(store_id: str, after: int) -> Slice | None:
+    settings = get_settings()
+    return get_engine().read(
+        store_id,
+        after,
+        max_events=settings.read_max_events,
+        max_bytes=settings.read_max_bytes,
+    )
+
+
+def _cut_into_pages(found: Slice, after: int) -> Iterator[Page]:
+    settings = get_settings()
+    backend_id = found.state.backend_id
+    if not found.events:
+        text = encode_page((), remaining=0, backend_id=backend_id)
+        yield Page(text, len(text), backend_id, after)
+        return
+    pieces = cut(
+        found.events, max_events=settings.page_max_events, max_bytes=settings.page_max_bytes
+    )
+    for start, stop, size in pieces:
+        remaining = found.remaining + len(found.events) - stop
+        text = encode_page(found.events[start:stop], remaining=remaining, backend_id=backend_id)
+        yield Page(text, size, backend_id, found.seq_nums[stop - 1])

@@ -1,0 +1,162 @@
+"""The ``database`` engine: central tables, on SQLite or PostgreSQL.
+
+The row of a store is its lock. A commit locks the rows of all stores concerned in one order,
+decides, writes, and commits; a reader takes a snapshot and no lock.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F
+
+from groundwork.connections import (
+    DatabaseUnavailableError,
+    RowLockedError,
+    close_quietly,
+    with_connection,
+)
+from livesync.models import Store
+from livesync.protocol.errors import StorageUnavailableError, StoreNotFoundError
+from livesync.storage import postgresql, sqlite
+from livesync.storage.backend_id import new_backend_id
+from livesync.storage.engine import Append, Outcome, Slice, StoreState
+from livesync.storage.errors import CommitBrokenError, CommitUnknownError
+from livesync.storage.plan import Plan, make_plan
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_FOR_S = 10.0
+_SETTLE_EVERY_S = 0.2
+_STATEMENTS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class DatabaseEngine:
+    """Implements ``livesync.storage.engine.Engine`` on the tables of ``livesync.models``."""
+
+    def __init__(self, alias: str = "livesync") -> None:
+        self.alias = alias
+
+    def commit(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        try:
+            return self._commit_or_settle(appends)
+        except RowLockedError as error:
+            if len(appends) > 1:
+                raise  # the writer tries them one by one: only one store may be locked
+            raise StorageUnavailableError(str(error)) from error
+        except DatabaseUnavailableError as error:
+            raise StorageUnavailableError(str(error)) from error
+
+    def read(self, store_id: str, after: int, *, max_events: int, max_bytes: int) -> Slice | None:
+        found: Slice | None = self._query("read", store_id, after, max_events, max_bytes)
+        return found
+
+    def states(self, store_ids: Sequence[str]) -> dict[str, StoreState]:
+        found: dict[str, StoreState] = self._query("states", store_ids)
+        return found
+
+    def reset(self, store_id: str) -> str:
+        with transaction.atomic(self.alias, durable=True):
+            stores = Store.objects.using(self.alias).select_for_update()
+            store = stores.filter(store_id=store_id).first()
+            if store is None:
+                raise StoreNotFoundError(store_id=store_id)
+            store.generation += 1
+            store.backend_id = new_backend_id()
+            store.head = store.event_count = store.byte_count = 0
+            store.last_push_at = None
+            store.save(using=self.alias)
+        return store.backend_id
+
+    def purge(self, *, max_events: int) -> int:
+        stores = Store.objects.using(self.alias)
+        store = stores.filter(oldest_generation__lt=F("generation")).order_by("id").first()
+        if store is None:
+            return 0
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute(_PURGE, (store.pk, store.generation, max_events))
+            deleted = int(cursor.rowcount)
+        if deleted < max_events:
+            stores.filter(pk=store.pk).update(oldest_generation=store.generation)
+        return deleted
+
+    def _query(self, name: str, *args: Any) -> Any:
+        def run(connection: BaseDatabaseWrapper) -> Any:
+            return getattr(_statements(connection), name)(connection, *args)
+
+        try:
+            return with_connection(self.alias, run)
+        except DatabaseUnavailableError as error:
+            raise StorageUnavailableError(str(error)) from error
+
+    def _commit_or_settle(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        while True:
+            try:
+                return with_connection(self.alias, lambda connection: _store(connection, appends))
+            except CommitBrokenError as broken:
+                logger.warning("%s: the connection broke on COMMIT", self.alias)
+                if self._is_stored(broken.plan):
+                    return broken.plan.outcomes
+
+    def _is_stored(self, plan: Plan) -> bool:
+        """Ask a new connection for the outcome of a commit, for as long as a caller may wait."""
+        give_up_at = time.monotonic() + _SETTLE_FOR_S
+        while True:
+            close_quietly(connections[self.alias])
+            try:
+                return with_connection(self.alias, lambda connection: _holds(connection, plan))
+            except DatabaseUnavailableError as error:
+                if time.monotonic() > give_up_at:
+                    raise CommitUnknownError("the outcome of a commit is unknown") from error
+            time.sleep(_SETTLE_EVERY_S)
+
+
+_PURGE = """
+    DELETE FROM livesync_storedevent WHERE (store_id, generation, seq_num) IN (
+        SELECT store_id, generation, seq_num FROM livesync_storedevent
+        WHERE store_id = %s AND generation < %s ORDER BY generation, seq_num LIMIT %s
+    )
+"""
+
+
+def _store(connection: BaseDatabaseWrapper, appends: Sequence[Append]) -> Sequence[Outcome]:
+    statements = _statements(connection)
+    now = datetime.now(UTC)
+    try:
+        # one order of locking for everyone: two writers that meet cannot deadlock
+        store_ids = sorted({append.store_id for append in appends})
+        stores = statements.lock_stores(connection, store_ids, now)
+        plan = make_plan(appends, stores, created_at=iso_text(now))
+        statements.write_and_commit(connection, plan, now)
+    except BaseException:
+        # closing is a rollback that also works on a connection in an unknown state
+        close_quietly(connection)
+        raise
+    return plan.outcomes
+
+
+def _holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
+    if not plan.rows:
+        return False  # nothing but new stores was at stake: making them again is harmless
+    statements = _statements(connection)
+    try:
+        # the lock waits for the broken connection's transaction, should it still be alive
+        statements.lock_stores(connection, plan.store_ids, datetime.now(UTC))
+        held: bool = statements.holds(connection, plan)
+    finally:
+        close_quietly(connection)
+    return held
+
+
+def iso_text(instant: datetime) -> str:
+    """An instant as JavaScript's ``toISOString`` writes it: UTC, milliseconds, ``Z``."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+
+
+def _statements(connection: BaseDatabaseWrapper) -> Any:
+    return _STATEMENTS[connection.vendor]

@@ -1,0 +1,101 @@
+"""What a commit will write, decided from the rows of the locked stores; no I/O here."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from livesync.protocol.admission import admit, check_backend_id
+from livesync.protocol.chunking import utf8_size
+from livesync.protocol.errors import LivesyncError
+from livesync.protocol.events import Event
+from livesync.storage.engine import Append, Appended, Outcome
+
+
+class StoreRow(msgspec.Struct):
+    """The row of a locked store, as it will be after the commit."""
+
+    key: int
+    store_id: str
+    generation: int
+    backend_id: str
+    head: int
+    event_count: int
+    byte_count: int
+
+
+class EventRow(NamedTuple):
+    """The row of an event to insert."""
+
+    store_key: int
+    generation: int
+    seq_num: int
+    parent_seq_num: int
+    ordinal: int
+    name: str
+    args: str | None
+    client_id: str
+    session_id: str
+    created_at: str
+
+
+class Plan(NamedTuple):
+    """An outcome for each append, the rows to insert, and the stores whose rows change."""
+
+    outcomes: list[Outcome]
+    rows: list[EventRow]
+    moved: list[StoreRow]
+    store_ids: list[str]
+    created_at: str
+
+
+def make_plan(appends: Sequence[Append], stores: dict[str, StoreRow], *, created_at: str) -> Plan:
+    """Decide every append in its order; ``stores`` holds the row of each store they name.
+
+    Appends to one store see the head that those before them will have left.
+    """
+    plan = Plan([], [], [], list(stores), created_at)
+    moved: dict[int, StoreRow] = {}
+    for append in appends:
+        store = stores[append.store_id]
+        try:
+            outcome: Outcome = _decide(append, store, plan)
+        except LivesyncError as error:
+            outcome = error
+        else:
+            if append.batch:
+                moved[store.key] = store
+        plan.outcomes.append(outcome)
+    plan.moved.extend(moved.values())
+    return plan
+
+
+def _decide(append: Append, store: StoreRow, plan: Plan) -> Appended:
+    check_backend_id(append.backend_id, stored=store.backend_id)
+    parent = store.head
+    if append.batch:
+        store.head = admit(store.head, append.batch)
+        _add_rows(append.batch, store, plan)
+    return Appended(
+        append.store_id, store.backend_id, parent, store.head, append.batch, plan.created_at
+    )
+
+
+def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:
+    for event in batch:
+        store.event_count += 1
+        store.byte_count += utf8_size(event.name) + utf8_size(event.args or "")
+        plan.rows.append(
+            EventRow(
+                store.key,
+                store.generation,
+                event.seq_num,
+                event.parent_seq_num,
+                store.event_count,
+                event.name,
+                event.args,
+                event.client_id,
+                event.session_id,
+                plan.created_at,
+            )
+        )

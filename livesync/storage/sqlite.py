@@ -1,0 +1,143 @@
+"""The statements of the ``database`` engine on SQLite, on the driver's own connection."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import cast
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from livesync.protocol.messages import encode_item
+from livesync.storage.backend_id import new_backend_id
+from livesync.storage.engine import Slice, StoreState
+from livesync.storage.errors import CommitBrokenError
+from livesync.storage.plan import EventRow, Plan, StoreRow
+
+SELECT_STORES = """
+    SELECT id, store_id, generation, backend_id, head, event_count, byte_count
+    FROM livesync_store
+    WHERE store_id IN (SELECT value FROM json_each(?)) ORDER BY id
+"""
+INSERT_STORE = """
+    INSERT INTO livesync_store (store_id, backend_id, created_at, generation, oldest_generation,
+                                head, event_count, byte_count)
+    VALUES (?, ?, ?, 1, 1, 0, 0, 0) ON CONFLICT DO NOTHING
+"""
+INSERT_EVENT = """
+    INSERT INTO livesync_storedevent (store_id, generation, seq_num, parent_seq_num, ordinal,
+                                      name, args, client_id, session_id, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+UPDATE_STORE = """
+    UPDATE livesync_store SET head = ?, event_count = ?, byte_count = ?, last_push_at = ?
+    WHERE id = ?
+"""
+SELECT_STORE = """
+    SELECT id, generation, backend_id, head, event_count FROM livesync_store WHERE store_id = ?
+"""
+SELECT_EVENTS = """
+    SELECT seq_num, parent_seq_num, name, args, client_id, session_id, created_at, ordinal
+    FROM livesync_storedevent
+    WHERE store_id = ? AND generation = ? AND seq_num > ? ORDER BY seq_num LIMIT ?
+"""
+SELECT_ROWS = """
+    SELECT store_id, generation, seq_num, parent_seq_num, ordinal,
+           name, args, client_id, session_id, created_at
+    FROM livesync_storedevent
+    WHERE store_id = ? AND generation = ? AND seq_num BETWEEN ? AND ? ORDER BY seq_num
+"""
+
+
+def lock_stores(
+    connection: BaseDatabaseWrapper, store_ids: Sequence[str], now: datetime
+) -> dict[str, StoreRow]:
+    """Open a transaction that nobody else can write beside; make the stores that are missing."""
+    driver = _driver(connection)
+    driver.execute("BEGIN IMMEDIATE")
+    stores = _select_stores(driver, store_ids)
+    missing = [store_id for store_id in store_ids if store_id not in stores]
+    if missing:
+        created_at = connection.ops.adapt_datetimefield_value(now)
+        driver.executemany(INSERT_STORE, [(s, new_backend_id(), created_at) for s in missing])
+        stores |= _select_stores(driver, missing)
+    return stores
+
+
+def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime) -> None:
+    """Write the plan's rows and end the transaction of ``lock_stores``."""
+    driver = _driver(connection)
+    pushed_at = connection.ops.adapt_datetimefield_value(now)
+    driver.executemany(INSERT_EVENT, plan.rows)
+    driver.executemany(
+        UPDATE_STORE,
+        [(s.head, s.event_count, s.byte_count, pushed_at, s.key) for s in plan.moved],
+    )
+    try:
+        driver.execute("COMMIT")
+    except sqlite3.Error as error:
+        # the log may hold the whole transaction although the driver says otherwise
+        raise CommitBrokenError(plan) from error
+
+
+def holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
+    """Tell whether the plan's rows are stored, every one and exactly as planned."""
+    driver = _driver(connection)
+    for key, rows in groupby(sorted(plan.rows), key=lambda row: row[:2]):
+        planned = list(rows)
+        bounds = (*key, planned[0].seq_num, planned[-1].seq_num)
+        stored = [EventRow(*row) for row in driver.execute(SELECT_ROWS, bounds)]
+        if stored != planned:
+            return False
+    return True
+
+
+def read(
+    connection: BaseDatabaseWrapper, store_id: str, after: int, max_events: int, max_bytes: int
+) -> Slice | None:
+    """A contiguous piece of a store's history, in one snapshot."""
+    driver = _driver(connection)
+    driver.execute("BEGIN")
+    try:
+        return _read(driver, store_id, after, max_events, max_bytes)
+    finally:
+        driver.execute("COMMIT")
+
+
+def states(connection: BaseDatabaseWrapper, store_ids: Sequence[str]) -> dict[str, StoreState]:
+    """The states of the stores that exist."""
+    stores = _select_stores(_driver(connection), store_ids)
+    return {s.store_id: StoreState(s.backend_id, s.head, s.event_count) for s in stores.values()}
+
+
+def _read(
+    driver: sqlite3.Connection, store_id: str, after: int, max_events: int, max_bytes: int
+) -> Slice | None:
+    store = driver.execute(SELECT_STORE, (store_id,)).fetchone()
+    if store is None:
+        return None
+    key, generation, backend_id, head, event_count = store
+    seq_nums: list[int] = []
+    events: list[str] = []
+    size, ordinal = 0, event_count
+    cursor = driver.execute(SELECT_EVENTS, (key, generation, after, max_events))
+    for row in cursor:
+        text = encode_item(*row[:7])
+        size += len(text)
+        if size > max_bytes and events:
+            break
+        seq_nums.append(row[0])
+        events.append(text)
+        ordinal = row[7]
+    cursor.close()
+    return Slice(StoreState(backend_id, head, event_count), seq_nums, events, event_count - ordinal)
+
+
+def _select_stores(driver: sqlite3.Connection, store_ids: Sequence[str]) -> dict[str, StoreRow]:
+    rows = driver.execute(SELECT_STORES, (json.dumps(list(store_ids)),))
+    return {row[1]: StoreRow(*row) for row in rows}
+
+
+def _driver(connection: BaseDatabaseWrapper) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection)

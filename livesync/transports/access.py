@@ -1,0 +1,143 @@
+"""Who may open a connection: what a WebSocket handshake and an HTTP request have in common."""
+
+import ipaddress
+import logging
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import aget_user
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest, parse_cookie
+
+from livesync import hooks
+from livesync.conf import get_settings
+from livesync.hooks import Context
+from livesync.protocol.errors import LivesyncError
+from livesync.protocol.search_params import SyncRequest, match_sync_request
+
+logger = logging.getLogger(__name__)
+
+STORE_HEADER = "x-livestore-store-id"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class AccessRefusedError(Exception):
+    """The connection is refused with an HTTP ``status``; the message may be shown."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+def read_sync_request(query_string: bytes) -> SyncRequest | None:
+    """``match_sync_request`` with this site's limits."""
+    tuned = get_settings()
+    return match_sync_request(
+        query_string,
+        store_id_max_bytes=tuned.store_id_max_bytes,
+        payload_max_bytes=tuned.payload_max_bytes,
+        payload_max_depth=tuned.payload_max_depth,
+    )
+
+
+async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Context:
+    """Decide whether this connection may sync the store that its URL names.
+
+    Raises:
+        AccessRefusedError: it may not. Nothing has been read or written, and the answer is the
+            same for stores that exist and stores that do not.
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    site_hooks = hooks.get_hooks()
+    _check_origin(headers.get("origin"), uses_session=site_hooks.uses_session)
+    if headers.get(STORE_HEADER, request.store_id) != request.store_id:
+        raise AccessRefusedError(400, f"{STORE_HEADER} names another store than the URL")
+    if not hooks.is_auth_chosen(site_hooks):
+        _check_open_access(scope.get("client"))
+    user = await _load_user(headers) if site_hooks.uses_session else None
+    context = Context(store_id=request.store_id, headers=headers, user=user)
+    await _validate(request, context)
+    return context
+
+
+def is_origin_allowed(origin: str) -> bool:
+    """Whether pages of ``origin`` may connect. Scheme and host are compared without case."""
+    tuned = get_settings()
+    if settings.DEBUG and _is_loopback_origin(origin):
+        return True
+    known = {_normal(allowed) for allowed in tuned.allowed_origins}
+    return "*" in known or _normal(origin) in known
+
+
+async def _validate(request: SyncRequest, context: Context) -> None:
+    try:
+        await hooks.validate_payload(request.payload, context)
+    except LivesyncError as error:
+        raise AccessRefusedError(400, f"UnknownError: {error}") from error
+    except Exception as error:
+        logger.exception("validate_payload failed")
+        raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
+
+
+def _check_origin(origin: str | None, *, uses_session: bool) -> None:
+    if origin is None:
+        if uses_session:
+            raise AccessRefusedError(403, "an Origin header is needed to sync with a session")
+    elif not is_origin_allowed(origin):
+        raise AccessRefusedError(403, "pages of this origin may not connect: see allowed_origins")
+
+
+def _check_open_access(client: Any) -> None:
+    """Without a choice of auth: only this machine, only in development, unless exposed."""
+    tuned = get_settings()
+    if not settings.DEBUG:
+        raise AccessRefusedError(
+            400, "UnknownError: no authentication is configured on this server"
+        )
+    if not tuned.open_to_network and not _is_loopback(client):
+        raise AccessRefusedError(
+            400, "UnknownError: without authentication only this machine may sync"
+        )
+
+
+def _is_loopback(client: Any) -> bool:
+    try:
+        return client is None or ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_loopback_origin(origin: str) -> bool:
+    try:
+        host = urlsplit(origin).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _normal(origin: str) -> str:
+    """Scheme and host in lower case, the scheme's own port left out."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return origin
+    if not parts.hostname:
+        return origin
+    suffix = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
+    return f"{parts.scheme}://{parts.hostname}{suffix}"
+
+
+async def _load_user(headers: Mapping[str, str]) -> AbstractBaseUser | None:
+    cookies = parse_cookie(headers.get("cookie", ""))
+    session_key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if not session_key:
+        return None
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    request = HttpRequest()
+    request.session = store(session_key)
+    user = await aget_user(request)
+    return user if user.is_authenticated else None

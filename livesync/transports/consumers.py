@@ -1,0 +1,224 @@
+"""The WebSocket transport."""
+
+import asyncio
+import logging
+from functools import partial
+
+from groundwork.frames import (
+    INTERNAL,
+    POLICY,
+    SWEEP_EVERY_S,
+    TRY_LATER,
+    FrameConsumer,
+    get_registry,
+)
+from livesync.conf import get_settings
+from livesync.protocol import rpc
+from livesync.protocol.calls import Pull, Push, Refused
+from livesync.protocol.errors import (
+    LivesyncError,
+    ServerAheadError,
+    StorageUnavailableError,
+)
+from livesync.protocol.messages import PUSH_ACK, Limits
+from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
+from livesync.protocol.session import Session
+from livesync.services.hub import get_hub
+from livesync.services.live_pull import LivePull
+from livesync.services.push import start_push
+from livesync.storage.engine import Appended
+from livesync.storage.errors import CommitUnknownError
+from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
+
+logger = logging.getLogger(__name__)
+
+_LINGER_S = 1.0
+
+
+class SyncConsumer(FrameConsumer):
+    """One WebSocket on one store. It carries frames; the session decides what they mean."""
+
+    async def open(self) -> bool:
+        request = read_sync_request(self.scope["query_string"])
+        if request is None or request.transport != "ws":
+            await self.refuse(400, "Invalid path")
+            return False
+        try:
+            await check_access(request, self.scope)
+        except AccessRefusedError as refusal:
+            await self.refuse(refusal.status, str(refusal))
+            return False
+        self._set_up(request.store_id)
+        await self.accept()
+        return True
+
+    def receive_frame(self, text: str) -> None:
+        for message in self.session.receive(text):
+            match message:
+                case Ping():
+                    self._answer_ping()
+                case Push():
+                    self._start_push(message)
+                case Pull():
+                    self._start_pull(message)
+                case Ack(request_id):
+                    if request_id in self._pulls:
+                        self._pulls[request_id].pull.ack()
+                case Interrupt(request_id):
+                    if request_id in self._pulls:
+                        self._pulls[request_id].finish(rpc.exit_interrupted(request_id))
+                case Refused():
+                    self._refuse(message)
+
+    def closed(self) -> None:
+        for open_pull in tuple(self._pulls.values()):
+            open_pull.forget()
+
+    def sweep(self, now: float) -> None:
+        self._pings = 0
+        timeout_s = get_settings().ack_timeout_s
+        if any(open_pull.pull.is_stalled(now, timeout_s) for open_pull in self._pulls.values()):
+            self.close(TRY_LATER)
+        super().sweep(now)
+
+    def drain(self, *, is_last_call: bool) -> None:
+        """Let a push that is under way, or about to come from a busy client, be answered first."""
+        now = asyncio.get_running_loop().time()
+        self._drains_since = min(self._drains_since, now)
+        is_busy = self._pushes > 0 or (
+            now - self._answered_at < _LINGER_S and now - self._drains_since < _LINGER_S
+        )
+        if is_last_call or not is_busy:
+            super().drain(is_last_call=is_last_call)
+
+    def forget(self, request_id: RequestId) -> None:
+        """The request has had its last answer."""
+        self.session.close(request_id)
+        self._pulls.pop(request_id, None)
+
+    def _set_up(self, store_id: str) -> None:
+        settings = get_settings()
+        self.max_frame_bytes = settings.frame_max_bytes
+        self.idle_timeout_s = settings.idle_timeout_s
+        self.session = Session(
+            store_id,
+            limits=Limits(
+                settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth
+            ),
+            max_requests=settings.requests_per_socket,
+            max_live_pulls=settings.live_pulls_per_socket,
+        )
+        self._pulls: dict[RequestId, OpenPull] = {}
+        self._pushes = 0
+        self._pings = 0
+        self._answered_at = float("-inf")
+        self._drains_since: float = float("inf")
+
+    def _answer_ping(self) -> None:
+        self._pings += 1
+        if self._pings > get_settings().pings_per_second * SWEEP_EVERY_S:
+            self.close(POLICY)
+        self.send_now(rpc.PONG)
+
+    def _refuse(self, refusal: Refused) -> None:
+        self.send_now(refusal.frame)
+        if refusal.close:
+            logger.warning("a message on store %r names another store", self.session.store_id)
+            self.close(POLICY)
+
+    def _start_push(self, push: Push) -> None:
+        # no task: the writer keeps the order of these calls, and answers through the future
+        self._pushes += 1
+        future = start_push(self.session.store_id, push.backend_id, push.batch)
+        future.add_done_callback(partial(self._answer_push, push.request_id))
+
+    def _answer_push(self, request_id: RequestId, future: "asyncio.Future[Appended]") -> None:
+        self._pushes -= 1
+        self.session.close(request_id)
+        self._answered_at = asyncio.get_running_loop().time()
+        error = future.exception()
+        if error is None:
+            self.send_now(rpc.exit_success(request_id, PUSH_ACK))
+        else:
+            self._answer_failed_push(request_id, error)
+        if self._drains_since < float("inf") and not self._pushes:
+            super().drain(is_last_call=True)
+
+    def _answer_failed_push(self, request_id: RequestId, error: BaseException) -> None:
+        if isinstance(error, CommitUnknownError):
+            self.close(TRY_LATER)  # neither yes nor no would be true
+            return
+        if isinstance(error, ServerAheadError):
+            # the client now waits for the events it lacks, whatever has become of the hints
+            for open_pull in self._pulls.values():
+                open_pull.pull.mark_dirty()
+        elif not isinstance(error, LivesyncError):
+            logger.error("a push failed", exc_info=error)
+        assert isinstance(error, Exception)
+        self.send_now(rpc.exit_fail(request_id, error))
+
+    def _start_pull(self, pull: Pull) -> None:
+        open_pull = OpenPull(self, pull)
+        self._pulls[pull.request_id] = open_pull
+        open_pull.start()
+
+
+class OpenPull:
+    """One pull request of a socket: frames its chunks, ends it."""
+
+    __slots__ = ("_consumer", "_head", "_is_live", "_request_id", "_task", "pull")
+
+    def __init__(self, consumer: SyncConsumer, request: Pull) -> None:
+        self.pull = LivePull(consumer.session.store_id, request.cursor, self)
+        self._consumer = consumer
+        self._request_id = request.request_id
+        self._is_live = request.live
+        self._head = rpc.chunk_head(request.request_id)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Read what is stored; a live pull is told of every commit from here on."""
+        if self._is_live:
+            get_hub().join(self.pull)
+        self.read_again()
+
+    def send_chunk(self, values: str) -> None:
+        self._consumer.send_now(self._head + values + rpc.CHUNK_TAIL)
+
+    def read_again(self) -> None:
+        self._task = self._consumer.spawn(self._read())
+
+    def finish(self, last_frame: str) -> None:
+        """Send the last frame of this request and forget it."""
+        self._consumer.send_now(last_frame)
+        self.forget()
+
+    def forget(self) -> None:
+        """Read and send nothing more."""
+        get_hub().leave(self.pull)
+        self._consumer.forget(self._request_id)
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    async def _read(self) -> None:
+        try:
+            if self._is_live:
+                await self.pull.read()
+                self._task = None
+            else:
+                await self.pull.read_once()
+                self.finish(rpc.exit_success(self._request_id))
+        except (StorageUnavailableError, CommitUnknownError) as error:
+            # UnknownError would end the client's syncing for good; a closed socket is tried again
+            logger.warning("a pull of store %r failed: %s", self.pull.store_id, error)
+            self._consumer.close(TRY_LATER)
+        except LivesyncError as error:
+            self.finish(rpc.exit_fail(self._request_id, error))
+        except Exception:
+            logger.exception("a pull of store %r failed", self.pull.store_id)
+            self._consumer.close(INTERNAL)
+
+
+async def drain(timeout_s: float) -> None:
+    """Close every sync socket of this loop with 1012, each behind the answers it waits for."""
+    await get_registry().drain(timeout_s)

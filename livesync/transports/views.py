@@ -1,0 +1,192 @@
+"""The HTTP transport: one request, its answers as one JSON array."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+
+from groundwork.async_api import AsyncAPIView
+from groundwork.strict_json import JsonError, decode_utf8
+from livesync.conf import get_settings
+from livesync.protocol import rpc
+from livesync.protocol.calls import (
+    HTTP_PROCEDURES,
+    Call,
+    PingCall,
+    Pull,
+    Push,
+    Refused,
+    read_call,
+)
+from livesync.protocol.errors import LivesyncError, StorageUnavailableError, StoreMismatchError
+from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
+from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
+from livesync.services.pull import read_pages
+from livesync.services.push import start_push
+from livesync.storage.errors import CommitUnknownError
+from livesync.transports import cors
+from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
+
+logger = logging.getLogger(__name__)
+
+_RETRY_EVERY_S = 0.25
+_JSON = "application/json"
+
+
+class SyncView(AsyncAPIView):
+    """Answers sync requests on any path; the query names the store."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+    http_method_names = ["post", "options"]
+
+    async def post(self, request: Request) -> HttpResponseBase:
+        """Carry out the messages of the body; a pull's pages are streamed."""
+        scope: Any = request._request.scope  # type: ignore[attr-defined] # an ASGIRequest
+        sync_request = read_sync_request(scope["query_string"])
+        if sync_request is None:
+            return _plain(400, "Invalid path")
+        if sync_request.transport == "ws":
+            return _plain(426, "Durable Object expected Upgrade: websocket")
+        try:
+            await check_access(sync_request, scope)
+            calls = _read_calls(_read_body(request), sync_request.store_id)
+            return await _respond(_answers(calls, sync_request.store_id))
+        except AccessRefusedError as refusal:
+            return _plain(refusal.status, str(refusal))
+        except CommitUnknownError:
+            # neither yes nor no would be true; the client finds out by pushing again
+            return _plain(503, "the outcome of the push is not known")
+
+    async def options(  # type: ignore[override] # its dispatch awaits the handlers
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Answer a preflight, where CORS is on."""
+        if not get_settings().cors:
+            return self.http_method_not_allowed(request)
+        return cors.preflight()
+
+    def finalize_response(  # type: ignore[override] # no Response of DRF's is made here
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Put on the headers that every sync answer has, refusals included."""
+        super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type] # ditto
+        for name, value in get_settings().response_headers.items():
+            response.headers[name] = value
+        cors.name_origin(response, request.headers.get("Origin"))
+        return response
+
+
+def _read_body(request: Request) -> list[Message]:
+    body = request._request.body
+    if len(body) > get_settings().frame_max_bytes:
+        raise AccessRefusedError(413, f"a body has at most {get_settings().frame_max_bytes} bytes")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise AccessRefusedError(415, "compressed bodies are not read")
+    if request.content_type.partition(";")[0].strip().lower() != _JSON:
+        raise AccessRefusedError(415, f"the body must be {_JSON}")
+    try:
+        messages = rpc.read_messages(decode_utf8(body))
+    except JsonError as error:
+        return [Malformed(f"not a message: {error}")]
+    if isinstance(messages[0], TooMany):
+        raise AccessRefusedError(400, messages[0].reason)
+    return messages
+
+
+def _read_calls(messages: list[Message], store_id: str) -> list[Call | Refused | Ping]:
+    settings = get_settings()
+    limits = Limits(settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth)
+    calls: list[Call | Refused | Ping] = []
+    for message in messages:
+        match message:
+            case Ping():
+                calls.append(message)
+            case Malformed() | TooMany():
+                calls.append(Refused(rpc.defect(message.reason)))
+            case rpc.Request():
+                calls.append(
+                    read_call(message, procedures=HTTP_PROCEDURES, store_id=store_id, limits=limits)
+                )
+    if any(isinstance(call, Refused) and call.close for call in calls):
+        raise AccessRefusedError(403, str(StoreMismatchError()))
+    return calls
+
+
+async def _respond(answers: AsyncIterator[str]) -> HttpResponseBase:
+    """One body if there is one page or none; a stream, whose length nobody knows, for more."""
+    first: list[str] = []
+    async for answer in answers:
+        first.append(answer)
+        if len(first) > 2:
+            return StreamingHttpResponse(_as_array(first, answers), content_type=_JSON)
+    return HttpResponse(f"[{','.join(first)}]", content_type=_JSON)
+
+
+async def _as_array(first: list[str], rest: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield f"[{','.join(first)}"
+    async for answer in rest:
+        yield f",{answer}"
+    yield "]"
+
+
+async def _answers(calls: list[Call | Refused | Ping], store_id: str) -> AsyncIterator[str]:
+    for call in calls:
+        match call:
+            case Ping():
+                yield rpc.PONG
+            case Refused(frame):
+                yield frame
+            case PingCall(request_id):
+                yield rpc.exit_success(request_id, PING_ANSWER)
+            case Push():
+                yield await _push(call, store_id)
+            case Pull():
+                async for answer in _pull(call, store_id):
+                    yield answer
+
+
+async def _push(push: Push, store_id: str) -> str:
+    give_up_at = time.monotonic() + get_settings().retry_budget_s
+    while True:
+        try:
+            await start_push(store_id, push.backend_id, push.batch)
+        except StorageUnavailableError as error:
+            if time.monotonic() >= give_up_at:
+                return rpc.exit_fail(push.request_id, error)
+        except CommitUnknownError:
+            raise
+        except LivesyncError as error:
+            return rpc.exit_fail(push.request_id, error)
+        except Exception as error:
+            logger.exception("a push failed")
+            return rpc.exit_fail(push.request_id, error)
+        else:
+            return rpc.exit_success(push.request_id, PUSH_ACK)
+        await asyncio.sleep(_RETRY_EVERY_S)
+
+
+async def _pull(pull: Pull, store_id: str) -> AsyncIterator[str]:
+    backend_id = pull.cursor.backend_id if pull.cursor else None
+    after = pull.cursor.seq_num if pull.cursor else 0
+    budget_s = get_settings().retry_budget_s
+    try:
+        async for page in read_pages(store_id, backend_id, after, retry_for_s=budget_s):
+            yield rpc.chunk(pull.request_id, page.text)
+    except LivesyncError as error:
+        yield rpc.exit_fail(pull.request_id, error)
+    except Exception as error:
+        logger.exception("a pull of store %r failed", store_id)
+        yield rpc.exit_fail(pull.request_id, error)
+    else:
+        yield rpc.exit_success(pull.request_id)
+
+
+def _plain(status: int, text: str) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
