@@ -1,0 +1,50 @@
+# make run    serve the site here, on the embedded default; needs Python 3.11
+# make test   every test; needs Node 20 as well
+# make lint   formatting, style, types, layers, migrations, production settings
+# make bench  the benchmark against the reference server; needs Node 20
+# make drill  the fault tests at full length
+#
+# ARGS is passed on: make test ARGS="-k drain", make run ARGS="--port 9000"
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+NODE_STAMP := tests/e2e/node_modules/.installed
+ARGS ?=
+
+.PHONY: run test lint bench drill
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/python manage.py serve $(ARGS)
+
+test: $(VENV)/.development $(NODE_STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+drill: $(VENV)/.development $(NODE_STAMP)
+	SYNCSITE_DRILL=1 $(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.development
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/.development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
+	./.ci/check-production $(BIN)/python
+
+# a stamp is younger than what it stands for: changed requirements are installed at the next call
+$(VENV)/.runtime: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+$(NODE_STAMP): tests/e2e/package-lock.json
+	npm ci --prefix tests/e2e --no-audit --no-fund
+	@touch $@
