@@ -1,0 +1,21 @@
+"""The ASGI application, for ``manage.py serve``, uvicorn and daphne."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncsite.settings")
+django.setup()
+
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402 (needs the set-up above)
+
+from livesync.transports.routing import websocket_application  # noqa: E402
+from syncsite.entrance import Entrance  # noqa: E402
+from syncsite.logs import keep_queries_from_daphne  # noqa: E402
+from syncsite.sync_handler import SyncHandler  # noqa: E402
+
+keep_queries_from_daphne()
+
+application = Entrance(
+    site=ASGIHandler(), sync_http=SyncHandler(), sync_websocket=websocket_application
+)

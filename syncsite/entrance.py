@@ -1,0 +1,108 @@
+"""Who answers a request, decided by path and query before Django sees it.
+
+The admin, the API and static files keep their own paths. On every other path the search parameters
+alone decide, as with the original: a valid sync query goes to livesync, whatever the path.
+
+Source: LiveStore sync-cf 0.4.0, ``cf-worker/worker.ts`` (``makeWorker``).
+"""
+
+from dataclasses import dataclass
+
+from asgiref.typing import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    HTTPScope,
+    LifespanScope,
+    Scope,
+    WebSocketScope,
+)
+
+from livesync.conf import get_settings
+from livesync.protocol.search_params import match_sync_request
+from syncsite.hosts import is_host_allowed
+from syncsite.plain_answers import answer, refuse_websocket
+
+RESERVED = frozenset(
+    {"admin", "api", "static", "demo", "healthz", "readyz", "metrics", "favicon.ico"}
+)
+INFO = "Info: Sync backend endpoint for @livestore/sync-cf."
+INVALID_PATH = "Invalid path"
+INVALID_HOST = "Invalid host"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """The site's ASGI application: three others behind one door."""
+
+    site: ASGI3Application
+    sync_http: ASGI3Application
+    sync_websocket: ASGI3Application
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        match scope["type"]:
+            case "http":
+                await self._answer_http(scope, receive, send)
+            case "websocket":
+                await self._answer_websocket(scope, receive, send)
+            case "lifespan":
+                await live(scope, receive, send)
+
+    async def _answer_http(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if is_reserved(scope):
+            await self.site(scope, receive, send)
+        elif not is_host_allowed(scope["headers"]):
+            await answer(scope, send, 400, INVALID_HOST)
+        elif is_sync(scope):
+            await self.sync_http(scope, receive, send)
+        elif path_of(scope) == "/" and scope["method"] in ("GET", "HEAD"):
+            await answer(scope, send, 200, INFO)
+        else:
+            await answer(scope, send, 400, INVALID_PATH)
+
+    async def _answer_websocket(
+        self, scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if not is_host_allowed(scope["headers"]):
+            await refuse_websocket(scope, receive, send, 400, INVALID_HOST)
+        elif is_reserved(scope) or not is_sync(scope):
+            await refuse_websocket(scope, receive, send, 400, INVALID_PATH)
+        else:
+            await self.sync_websocket(scope, receive, send)
+
+
+def is_reserved(scope: HTTPScope | WebSocketScope) -> bool:
+    """Whether the path belongs to the site: its first part that is not empty is a reserved one."""
+    return path_of(scope).lstrip("/").partition("/")[0] in RESERVED
+
+
+def is_sync(scope: HTTPScope | WebSocketScope) -> bool:
+    """Whether the query is a valid sync query, within the limits of the settings."""
+    settings = get_settings()
+    request = match_sync_request(
+        scope["query_string"],
+        store_id_max_bytes=settings.store_id_max_bytes,
+        payload_max_bytes=settings.payload_max_bytes,
+        payload_max_depth=settings.payload_max_depth,
+    )
+    return request is not None
+
+
+def path_of(scope: HTTPScope | WebSocketScope) -> str:
+    """The path without the prefix that a server was told to mount the site under."""
+    return scope["path"].removeprefix(scope["root_path"])
+
+
+async def live(scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Follow the server's start and stop; there is nothing to do, as not every server tells."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,49 @@
+"""What uvicorn's HTTP protocol leaves open: how long a request's head may be, and its target."""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# a sync URL holds at most a store id of 512 bytes and a payload of 8 KiB, percent-encoded twice
+URL_MAX_BYTES = 65_500
+HEADERS_MAX_BYTES = 32_768
+
+
+class HeadRefusedError(Exception):
+    """Ends the parsing of a request that was answered already."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Refuses an endless head (414, 431) and a target that is not a path (400)."""
+
+    _headers_bytes = 0
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._headers_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > URL_MAX_BYTES:
+            self._refuse(b"414 URI Too Long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers_bytes += len(name) + len(value)
+        if self._headers_bytes > HEADERS_MAX_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        # "GET http://elsewhere/ HTTP/1.1" names a host besides the Host header: two truths
+        if not self.url.startswith(b"/"):
+            self._refuse(b"400 Bad Request")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _refuse(self, status: bytes) -> None:
+        self.transport.write(
+            b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status
+        )
+        self.transport.close()
+        raise HeadRefusedError

@@ -1,0 +1,30 @@
+"""What the environment says about livesync."""
+
+from typing import Any
+
+from syncsite import environment
+
+AUTH_HOOKS = {
+    "open": "livesync.hooks.OpenHooks",
+    "shared-secret": "livesync.hooks.SharedSecretHooks",
+    "django": "livesync.hooks.SignedInHooks",
+}
+
+
+def livesync_settings(*, development: bool) -> dict[str, Any]:
+    """The LIVESYNC setting.
+
+    Without SYNCSITE_AUTH livesync itself lets in, in development, this machine and nobody else;
+    SYNCSITE_EXPOSE=1 lets in the local network. Loopback origins are not named here: in development
+    livesync allows them by itself.
+    """
+    exposed = development and environment.flag("SYNCSITE_EXPOSE")
+    chosen = environment.text("SYNCSITE_AUTH", "open" if exposed else "")
+    values: dict[str, Any] = {
+        "allowed_origins": tuple(environment.names("SYNCSITE_ALLOWED_ORIGINS")),
+        "cors": environment.flag("SYNCSITE_CORS", default=development),
+        "shared_secret": environment.secret("SYNCSITE_AUTH_SECRET"),
+    }
+    if chosen:
+        values["hooks"] = AUTH_HOOKS.get(chosen, chosen)
+    return values

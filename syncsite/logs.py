@@ -1,0 +1,88 @@
+"""Plain logs on standard error, without query strings.
+
+The ``payload`` of a sync URL may hold a client's secret. Servers log whole URLs, each in its own
+place: uvicorn in two loggers, daphne's ``runserver`` in one, the ``daphne`` command on standard
+output without a logger. Here they all lose what follows the question mark.
+"""
+
+import logging
+import re
+import sys
+from typing import Any
+
+_QUERY = re.compile(r"\?\S*")
+_LOGS_URLS = ("uvicorn.access", "uvicorn.error", "django.channels.server")
+
+
+def without_query(value: object) -> object:
+    """``value`` without what follows a question mark, up to the next blank, if it is text."""
+    return _QUERY.sub("", value) if isinstance(value, str) else value
+
+
+class WithoutQueries(logging.Filter):
+    """Takes query strings out of a record's arguments; lets every record through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(without_query(value) for value in record.args)
+        elif isinstance(record.args, dict):
+            record.args = {key: without_query(value) for key, value in record.args.items()}
+        return True
+
+
+class WithoutFalseAlarms(logging.Filter):
+    """Drops the error that uvicorn logs for each handshake that was refused with an HTTP answer.
+
+    It takes such an answer for none at all (0.54, ``WebSocketsSansIOProtocol.run_asgi``).
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg != "ASGI callable returned without completing handshake."
+
+
+def log_config() -> dict[str, Any]:
+    """Django's LOGGING."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "without_queries": {"()": WithoutQueries},
+            "without_false_alarms": {"()": WithoutFalseAlarms},
+        },
+        "formatters": {
+            "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            # Django and uvicorn give these handlers of their own, which would print a record twice
+            "django": {"handlers": [], "level": "INFO"},
+            "uvicorn": {"handlers": [], "propagate": True},
+            **{
+                # the filter is the logger's, not the handler's: no handler added later escapes it
+                name: {
+                    "handlers": [],
+                    "filters": ["without_queries", "without_false_alarms"],
+                    "propagate": True,
+                }
+                for name in _LOGS_URLS
+            },
+        },
+    }
+
+
+def keep_queries_from_daphne() -> None:
+    """Make the access log of the ``daphne`` command leave out query strings.
+
+    It writes to standard output itself, by default, so there is no logger to put a filter on.
+    """
+    access = sys.modules.get("daphne.access")
+    if access is None or getattr(access.AccessLogGenerator, "without_queries", False):
+        return
+    write_entry = access.AccessLogGenerator.write_entry
+
+    def write_without_query(log: Any, host: str, date: object, request: str, **rest: Any) -> None:
+        write_entry(log, host, date, without_query(request), **rest)
+
+    access.AccessLogGenerator.write_entry = write_without_query
+    access.AccessLogGenerator.without_queries = True

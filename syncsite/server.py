@@ -1,0 +1,119 @@
+"""uvicorn, set up for many long-lived sockets, and stopped without losing a push."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from types import FrameType
+
+from uvicorn import Config, Server
+
+from syncsite.http_protocol import URL_MAX_BYTES
+from syncsite.listening import BACKLOG
+
+DRAIN_S = 5.0
+# for responses that are still being sent after the drain; together they stay below the 10 seconds
+# that process managers usually grant
+GRACE_S = 3
+FORCE_CHECK_S = 0.1
+# the largest frame a client may send; a client's own limit for a push is 900,000 bytes
+FRAME_MAX_BYTES = 1_048_576
+_GC_THRESHOLDS = (20_000, 20, 50)
+
+Drain = Callable[[float], Awaitable[None]]
+
+
+def server_config(*, workers: int, access_log: bool, trust_proxy: bool) -> Config:
+    """uvicorn's configuration; it can be pickled, so worker processes get the same.
+
+    Args:
+        workers: how many processes share the listening socket.
+        access_log: one line per request.
+        trust_proxy: take the client's address from the headers of a proxy on FORWARDED_ALLOW_IPS.
+    """
+    # the library behind the WebSockets reads this limit when it is imported; 8 KiB by default
+    os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(URL_MAX_BYTES + 36))
+    return Config(
+        "syncsite.asgi:application",
+        http="syncsite.http_protocol:BoundedHttpProtocol",
+        ws="auto",
+        # compression takes a third of the throughput, and memory for each socket; and a small
+        # frame could unpack to a huge one
+        ws_per_message_deflate=False,
+        ws_max_size=FRAME_MAX_BYTES,
+        lifespan="on",
+        log_config=None,
+        access_log=access_log,
+        proxy_headers=trust_proxy,
+        server_header=False,
+        workers=workers,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+class DrainingServer(Server):
+    """Answers what is under way before it goes; a second signal makes it go at once.
+
+    uvicorn alone closes every socket the moment it is told to stop, and a client whose push was
+    stored but not acknowledged cannot know.
+    """
+
+    def __init__(self, config: Config, drain: Drain | None = None) -> None:
+        super().__init__(config)
+        self._drain = drain or _drain_livesync
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _calm_garbage_collector()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._drain_unless_forced()
+        await super().shutdown(sockets)
+
+    async def _serve(self, sockets: list[socket.socket] | None = None) -> None:
+        await super()._serve(sockets)
+        # uvicorn would raise the signal once more, and the process end as if it had been killed
+        self._captured_signals.clear()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+
+    async def _drain_unless_forced(self) -> None:
+        draining = asyncio.ensure_future(self._drain(DRAIN_S))
+        while not draining.done() and not self.force_exit:
+            # a signal handler cannot wake the loop for us, so look every moment
+            await asyncio.wait({draining}, timeout=FORCE_CHECK_S)
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+
+
+class WorkerServer(DrainingServer):
+    """The server of a worker process: its supervisor alone tells it to stop.
+
+    Ctrl+C reaches every process of the terminal, and the supervisor sends SIGTERM as well: together
+    they would count as the second signal.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig != signal.SIGINT:
+            super().handle_exit(sig, frame)
+
+
+def _calm_garbage_collector() -> None:
+    # what start-up made stays: looking through it again at each full collection takes 20 ms
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+
+
+async def _drain_livesync(timeout_s: float) -> None:
+    # here and not above: the app may be imported after Django is set up only
+    from livesync.transports.consumers import drain
+
+    await drain(timeout_s)

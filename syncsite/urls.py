@@ -1,0 +1,13 @@
+"""The site's own paths; sync requests never come here (``syncsite.entrance``)."""
+
+from django.contrib import admin
+from django.urls import path
+
+from syncsite import health
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("favicon.ico", health.no_icon),
+]
