@@ -33,10 +33,15 @@ from livesync.transports.access import AccessRefusedError, check_access, read_sy
 logger = logging.getLogger(__name__)
 
 _LINGER_S = 1.0
+_NEVER_YET = float("-inf")
+_NEVER = float("inf")
 
 
 class SyncConsumer(FrameConsumer):
     """One WebSocket on one store. It carries frames; the session decides what they mean."""
+
+    _answered_at: float
+    _drains_since: float
 
     async def open(self) -> bool:
         request = read_sync_request(self.scope["query_string"])
@@ -111,8 +116,8 @@ class SyncConsumer(FrameConsumer):
         self._pulls: dict[RequestId, OpenPull] = {}
         self._pushes = 0
         self._pings = 0
-        self._answered_at = float("-inf")
-        self._drains_since: float = float("inf")
+        self._answered_at = _NEVER_YET
+        self._drains_since = _NEVER
 
     def _answer_ping(self) -> None:
         self._pings += 1
@@ -141,7 +146,7 @@ class SyncConsumer(FrameConsumer):
             self.send_now(rpc.exit_success(request_id, PUSH_ACK))
         else:
             self._answer_failed_push(request_id, error)
-        if self._drains_since < float("inf") and not self._pushes:
+        if self._drains_since < _NEVER and not self._pushes:
             super().drain(is_last_call=True)
 
     def _answer_failed_push(self, request_id: RequestId, error: BaseException) -> None:
