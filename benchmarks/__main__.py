@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import resource
 import sys
 import time
@@ -23,6 +24,7 @@ def main() -> None:
     _allow_open_files(OPEN_FILES)
     if "reference" in options.servers:
         build_reference()
+    load_before = os.getloadavg()[0]
     scale = QUICK if options.quick else Scale()
     results: dict[str, runner.Results] = {}
     for scenario in options.only or SCENARIOS:
@@ -31,7 +33,7 @@ def main() -> None:
             results[scenario] = _run(scenario, servers, scale, options.profile)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
-    sys.stdout.write(report.markdown(results, scale) + "\n")
+    sys.stdout.write(report.markdown(results, scale, load_before=load_before) + "\n")
 
 
 def _parse() -> argparse.Namespace:

@@ -126,6 +126,11 @@ async def open_sockets(
         yield opened
 
 
+def medians(runs: Sequence[Metrics]) -> Metrics:
+    """The median of every metric; all runs have the same ones."""
+    return {name: statistics.median(metrics[name] for metrics in runs) for name in runs[0]}
+
+
 def percentile(values: Sequence[float], percent: int) -> float:
     """The value that ``percent`` of all do not exceed."""
     if len(values) < 2:

@@ -18,10 +18,16 @@ from benchmarks.tables import LESS_IS_BETTER, TABLES, Row, Side, Table
 PACKAGES = ("Django", "channels", "uvicorn", "websockets", "uvloop", "psycopg")
 
 
-def markdown(results: dict[str, Results], scale: Scale) -> str:
-    """Every table of which something was measured; ``results`` are by scenario."""
+def markdown(results: dict[str, Results], scale: Scale, *, load_before: float) -> str:
+    """Every table of which something was measured.
+
+    Args:
+        results: by scenario.
+        scale: what was asked for.
+        load_before: the load average before the run; above 0.2 others were at work as well.
+    """
     tables = [_table(table, results) for table in TABLES]
-    lines = [*_environment(), *_sizes(scale), "", *(table for table in tables if table)]
+    lines = [*_environment(load_before), *_sizes(scale), "", *(table for table in tables if table)]
     return "\n".join([*lines, _busiest(results)])
 
 
@@ -39,8 +45,8 @@ def _lines(table: Table, results: dict[str, Results]) -> Iterator[str]:
     for row in table.rows:
         subject = _figure(row, table.subject, results)
         rival = _figure(row, table.rival, results)
-        if subject is None and rival is None:
-            continue
+        if subject is None and (rival is None or table.rival.server == "ours"):
+            continue  # ours stands in the first table already
         times = _times_better(row, subject, rival)
         yield _line(
             [
@@ -109,14 +115,14 @@ def _busiest(results: dict[str, Results]) -> str:
     return f"The load generator was busiest, {busy:.0%} of its CPU, in `{scenario}` on {server}."
 
 
-def _environment() -> list[str]:
+def _environment(load_before: float) -> list[str]:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total / 2**30
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     reference = ", ".join(f"{name} {number}" for name, number in reference_versions().items())
     return [
         f"- {datetime.now(UTC):%Y-%m-%d}, {cpus} CPUs ({_cpu_model()}), {memory:.0f} GiB, "
-        f"{platform.system()} {platform.release()}",
+        f"{platform.system()} {platform.release()}, load {load_before:.2f} before the run",
         f"- ours: Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}",
         f"- reference: {reference}",
     ]

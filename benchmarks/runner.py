@@ -2,16 +2,15 @@
 
 import asyncio
 import gc
-import statistics
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
 import uvloop
 
-from benchmarks.load import Metrics, Scale
+from benchmarks.load import Metrics, Scale, medians
 from benchmarks.profiler import profiled
-from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.scenarios import ONE_ROUND, SCENARIOS, Scenario
 from benchmarks.servers import GENERATOR_CPU, SERVERS, Server, pinned
 
 ROUND_TIMEOUT_S = 240
@@ -39,10 +38,10 @@ def run(
             if profiles and server.name != "reference":
                 target = profiles / f"{name}-{server.name}.svg"
                 stack.enter_context(profiled(server.process.pid, target))
-        for _ in range(scale.rounds):
+        for _ in range(1 if name in ONE_ROUND else scale.rounds):
             for server in servers:
                 rounds[server.name].append(_measure(SCENARIOS[name], server, scale))
-    return {kind: _medians(metrics) for kind, metrics in rounds.items()}
+    return {kind: medians(metrics) for kind, metrics in rounds.items()}
 
 
 def _measure(scenario: Scenario, server: Server, scale: Scale) -> Metrics:
@@ -58,8 +57,3 @@ def _measure(scenario: Scenario, server: Server, scale: Scale) -> Metrics:
             return uvloop.run(measure())
     finally:
         gc.enable()
-
-
-def _medians(rounds: list[Metrics]) -> Metrics:
-    names = rounds[0]
-    return {name: statistics.median(metrics[name] for metrics in rounds) for name in names}

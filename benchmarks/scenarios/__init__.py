@@ -24,3 +24,6 @@ SCENARIOS: dict[str, Scenario] = {
     "idle_memory": memory.idle_memory,
     "flatness": flatness.flatness,
 }
+
+ONE_ROUND = {"idle_memory"}
+"""Memory that one round gave back would hide the next round's growth."""
