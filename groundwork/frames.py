@@ -87,6 +87,11 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         """The server stops: close as soon as nobody waits for an answer; at the last call, now."""
         self.close(RESTART)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether a frame sent now goes to the server at once, behind none that waits here."""
+        return self._waiting is None
+
     def send_now(self, text: str) -> None:
         """Send a text frame, behind those sent before; never waits."""
         if not self.is_closed:

@@ -24,6 +24,9 @@ class Outlet(Protocol):
     def send_chunk(self, values: str) -> None:
         """Send a chunk that holds one PullResponse; never waits."""
 
+    def is_writable(self) -> bool:
+        """Whether what is sent leaves at once; else it would pile up here."""
+
     def read_again(self) -> None:
         """Run ``LivePull.read`` in a task of its own."""
 
@@ -95,6 +98,8 @@ class LivePull:
             StorageUnavailableError: the database is out of reach.
         """
         while self._is_dirty:
+            # first: a client that takes nothing must not hold pages here
+            await self._wait_for_acks()
             self._is_dirty = False
             await self._send_pages()
         self._is_live = True  # no await between the check and the switch
@@ -158,6 +163,8 @@ class LivePull:
             self._waits_since = time.monotonic()
 
     def _has_room(self, news: News) -> bool:
+        if not self._outlet.is_writable():
+            return False
         if not self._unacked:
             return True
         settings = get_settings()

@@ -47,8 +47,12 @@ async def read_pages(
         BackendIdMismatchError: the store has, or has got meanwhile, another history.
         StorageUnavailableError: the database is out of reach.
     """
+    settings = get_settings()
+    # the first read is one page: it is there at once, and a client that takes none holds no more
+    max_events = settings.page_max_events
     while True:
-        found = await _read_patiently(store_id, after, retry_for_s)
+        found = await _read_patiently(store_id, after, max_events, retry_for_s)
+        max_events = settings.read_max_events
         check_backend_id(backend_id, stored=found.state.backend_id)
         backend_id = found.state.backend_id
         if after > found.state.head:
@@ -65,34 +69,29 @@ async def read_pages(
             return
 
 
-async def _read_patiently(store_id: str, after: int, retry_for_s: float) -> Slice:
+async def _read_patiently(store_id: str, after: int, max_events: int, retry_for_s: float) -> Slice:
     give_up_at = time.monotonic() + retry_for_s
     while True:
         try:
-            return await _read(store_id, after)
+            return await _read(store_id, after, max_events)
         except StorageUnavailableError:
             if time.monotonic() >= give_up_at:
                 raise
         await asyncio.sleep(_RETRY_EVERY_S)
 
 
-async def _read(store_id: str, after: int) -> Slice:
+async def _read(store_id: str, after: int, max_events: int) -> Slice:
     while True:
-        found = await get_readers().run(_read_slice, store_id, after)
+        found = await get_readers().run(_read_slice, store_id, after, max_events)
         if found is not None:
             return found
         # through the writer: it is the only one that writes to this database here
         await submit(Append(store_id, None, ()))
 
 
-def _read_slice(store_id: str, after: int) -> Slice | None:
-    settings = get_settings()
-    return get_engine().read(
-        store_id,
-        after,
-        max_events=settings.read_max_events,
-        max_bytes=settings.read_max_bytes,
-    )
+def _read_slice(store_id: str, after: int, max_events: int) -> Slice | None:
+    max_bytes = get_settings().read_max_bytes
+    return get_engine().read(store_id, after, max_events=max_events, max_bytes=max_bytes)
 
 
 def _cut_into_pages(found: Slice, after: int) -> Iterator[Page]:

@@ -190,6 +190,9 @@ class OpenPull:
     def send_chunk(self, values: str) -> None:
         self._consumer.send_now(self._head + values + rpc.CHUNK_TAIL)
 
+    def is_writable(self) -> bool:
+        return self._consumer.is_writable
+
     def read_again(self) -> None:
         self._task = self._consumer.spawn(self._read())
 
