@@ -1,0 +1,46 @@
+"""The unmodified LiveStore clients, as processes that tests drive.
+
+``NodeSyncClient`` is the sync backend client of ``@livestore/sync-cf``, ``NodeStoreApp`` an app
+with a full LiveStore store. Both live in Node processes (``../js/``) that speak JSON lines.
+
+``python -m tests.e2e.node_clients --install`` installs their npm packages unless that was done.
+"""
+
+from tests.e2e.node_clients.install import ensure_installed
+from tests.e2e.node_clients.process import Command, NodeClientError, NodeProcess, NodeProcessError
+from tests.e2e.node_clients.store_app import (
+    NodeStoreApp,
+    StoreStatus,
+    SyncState,
+    note_created,
+    note_deleted,
+    note_edited,
+)
+from tests.e2e.node_clients.sync_client import (
+    Event,
+    LivePull,
+    NodeSyncClient,
+    NodeSyncProcess,
+    Page,
+    Transport,
+)
+
+__all__ = [
+    "Command",
+    "Event",
+    "LivePull",
+    "NodeClientError",
+    "NodeProcess",
+    "NodeProcessError",
+    "NodeStoreApp",
+    "NodeSyncClient",
+    "NodeSyncProcess",
+    "Page",
+    "StoreStatus",
+    "SyncState",
+    "Transport",
+    "ensure_installed",
+    "note_created",
+    "note_deleted",
+    "note_edited",
+]

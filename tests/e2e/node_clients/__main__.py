@@ -1,0 +1,25 @@
+"""``python -m tests.e2e.node_clients --install``: what ``make test`` calls before the tests."""
+
+import argparse
+import sys
+
+from tests.e2e.node_clients.install import InstallError, ensure_installed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.node_clients")
+    parser.add_argument(
+        "--install",
+        action="store_true",
+        required=True,
+        help="install the npm packages of the lock file, unless they are there",
+    )
+    parser.parse_args()
+    try:
+        ensure_installed()
+    except InstallError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
