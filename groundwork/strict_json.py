@@ -145,6 +145,8 @@ def _read_scalar(text: str, wanted: Any, path: str) -> Any:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
         raise ShapeError(f"{error} at {path}") from None
+    except UnicodeEncodeError:  # msgspec looks at a lone surrogate where it wants no string
+        raise ShapeError(f"unexpected string at {path}") from None
 
 
 def _members(text: str, path: str) -> dict[str, str]:
