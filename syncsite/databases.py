@@ -66,4 +66,5 @@ def _postgresql(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL is not a database URL") from error
     if config["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// URL; without it: SQLite")
-    return config | {"OPTIONS": {"connect_timeout": CONNECT_TIMEOUT_S} | config["OPTIONS"]}
+    options = {"connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": 2}
+    return config | {"OPTIONS": options | config.get("OPTIONS", {})}

@@ -8,18 +8,8 @@ Source: LiveStore sync-cf 0.4.0, ``cf-worker/worker.ts`` (``makeWorker``).
 
 from dataclasses import dataclass
 
-from asgiref.typing import (
-    ASGI3Application,
-    ASGIReceiveCallable,
-    ASGISendCallable,
-    HTTPScope,
-    LifespanScope,
-    Scope,
-    WebSocketScope,
-)
-
-from livesync.conf import get_settings
-from livesync.protocol.search_params import match_sync_request
+from livesync.transports.access import read_sync_request
+from syncsite.asgi_types import Application, Receive, Scope, Send
 from syncsite.hosts import is_host_allowed
 from syncsite.plain_answers import answer, refuse_websocket
 
@@ -35,13 +25,11 @@ INVALID_HOST = "Invalid host"
 class Entrance:
     """The site's ASGI application: three others behind one door."""
 
-    site: ASGI3Application
-    sync_http: ASGI3Application
-    sync_websocket: ASGI3Application
+    site: Application
+    sync_http: Application
+    sync_websocket: Application
 
-    async def __call__(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
                 await self._answer_http(scope, receive, send)
@@ -50,9 +38,7 @@ class Entrance:
             case "lifespan":
                 await live(scope, receive, send)
 
-    async def _answer_http(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _answer_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_reserved(scope):
             await self.site(scope, receive, send)
         elif not is_host_allowed(scope["headers"]):
@@ -64,9 +50,7 @@ class Entrance:
         else:
             await answer(scope, send, 400, INVALID_PATH)
 
-    async def _answer_websocket(
-        self, scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _answer_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_host_allowed(scope["headers"]):
             await refuse_websocket(scope, receive, send, 400, INVALID_HOST)
         elif is_reserved(scope) or not is_sync(scope):
@@ -75,29 +59,23 @@ class Entrance:
             await self.sync_websocket(scope, receive, send)
 
 
-def is_reserved(scope: HTTPScope | WebSocketScope) -> bool:
+def is_reserved(scope: Scope) -> bool:
     """Whether the path belongs to the site: its first part that is not empty is a reserved one."""
     return path_of(scope).lstrip("/").partition("/")[0] in RESERVED
 
 
-def is_sync(scope: HTTPScope | WebSocketScope) -> bool:
+def is_sync(scope: Scope) -> bool:
     """Whether the query is a valid sync query, within the limits of the settings."""
-    settings = get_settings()
-    request = match_sync_request(
-        scope["query_string"],
-        store_id_max_bytes=settings.store_id_max_bytes,
-        payload_max_bytes=settings.payload_max_bytes,
-        payload_max_depth=settings.payload_max_depth,
-    )
-    return request is not None
+    return read_sync_request(scope["query_string"]) is not None
 
 
-def path_of(scope: HTTPScope | WebSocketScope) -> str:
+def path_of(scope: Scope) -> str:
     """The path without the prefix that a server was told to mount the site under."""
-    return scope["path"].removeprefix(scope["root_path"])
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
-async def live(scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def live(scope: Scope, receive: Receive, send: Send) -> None:
     """Follow the server's start and stop; there is nothing to do, as not every server tells."""
     while True:
         message = await receive()

@@ -18,11 +18,11 @@ def livesync_settings(*, development: bool) -> dict[str, Any]:
     SYNCSITE_EXPOSE=1 lets in the local network. Loopback origins are not named here: in development
     livesync allows them by itself.
     """
-    exposed = development and environment.flag("SYNCSITE_EXPOSE")
-    chosen = environment.text("SYNCSITE_AUTH", "open" if exposed else "")
+    chosen = environment.text("SYNCSITE_AUTH")
     values: dict[str, Any] = {
         "allowed_origins": tuple(environment.names("SYNCSITE_ALLOWED_ORIGINS")),
         "cors": environment.flag("SYNCSITE_CORS", default=development),
+        "open_to_network": development and environment.flag("SYNCSITE_EXPOSE"),
         "shared_secret": environment.secret("SYNCSITE_AUTH_SECRET"),
     }
     if chosen:

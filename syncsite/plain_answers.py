@@ -1,11 +1,11 @@
 """Answers in plain text, without Django."""
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, WebSocketScope
+from syncsite.asgi_types import Receive, Scope, Send
 
 _REFUSED_CLOSE_CODE = 4400  # never sent: a close before the accept becomes HTTP 403
 
 
-async def answer(scope: HTTPScope, send: ASGISendCallable, status: int, text: str) -> None:
+async def answer(scope: Scope, send: Send, status: int, text: str) -> None:
     """Answer an HTTP request."""
     body = text.encode()
     await send(
@@ -13,7 +13,6 @@ async def answer(scope: HTTPScope, send: ASGISendCallable, status: int, text: st
             "type": "http.response.start",
             "status": status,
             "headers": _headers(body),
-            "trailers": False,
         }
     )
     content = b"" if scope["method"] == "HEAD" else body
@@ -21,15 +20,15 @@ async def answer(scope: HTTPScope, send: ASGISendCallable, status: int, text: st
 
 
 async def refuse_websocket(
-    scope: WebSocketScope,
-    receive: ASGIReceiveCallable,
-    send: ASGISendCallable,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
     status: int,
     text: str,
 ) -> None:
     """Refuse a WebSocket; with the status and text where the server can, else as it does."""
     await receive()  # websocket.connect
-    if "websocket.http.response" not in (scope["extensions"] or {}):
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": _REFUSED_CLOSE_CODE, "reason": None})
         return
     body = text.encode()

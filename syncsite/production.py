@@ -12,15 +12,16 @@ They refuse to load while anything is unsafe, and say everything that is. Beyond
 | FORWARDED_ALLOW_IPS | addresses of that proxy, for the clients' addresses; 127.0.0.1 by default |
 """
 
+from syncsite import environment
+from syncsite.livesync_settings import livesync_settings
 from syncsite.safety import refuse_if_unsafe
 from syncsite.settings import *
-from syncsite.settings import REDIS_URL, SYNCSITE_DATA, environment
-from syncsite.settings import livesync_settings as _livesync_settings
+from syncsite.settings import REDIS_URL, SYNCSITE_DATA
 
 DEBUG = False
 SECRET_KEY = environment.secret("SECRET_KEY")
 ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
-LIVESYNC = _livesync_settings(development=False)
+LIVESYNC = livesync_settings(development=False)
 
 # the proxy must overwrite the header, or clients could claim to use TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

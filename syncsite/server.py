@@ -74,6 +74,9 @@ class DrainingServer(Server):
             server.close()
         await self._drain_unless_forced()
         await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves this out then, and logs the cancelled task as an error of ours
+            await self.lifespan.shutdown()
 
     async def _serve(self, sockets: list[socket.socket] | None = None) -> None:
         await super()._serve(sockets)

@@ -101,6 +101,8 @@ def _run(options: ServeOptions, listener: socket.socket) -> int:
         # a development site has no proxy in front, and every local program is a trusted address
         trust_proxy=not settings.DEBUG,
     )
+    # an application that cannot be imported fails here, once, and not in worker after worker
+    config.load_app()
     if options.workers > 1:
         return 0 if run_workers(config, listener) else STARTUP_FAILURE
     server = DrainingServer(config)

@@ -7,7 +7,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
 
-class StaticFilesMiddleware(WhiteNoiseMiddleware):
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # WhiteNoise is untyped
     """WhiteNoise, answering with the whole file at once.
 
     Its own answer is a synchronous iterator, which Django under ASGI reads to the end in memory

@@ -10,13 +10,13 @@ import io
 from contextlib import suppress
 from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.exception import convert_exception_to_response
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponse, HttpResponseBase
 from django.urls import set_script_prefix
 
 from livesync.conf import get_settings
+from syncsite.asgi_types import Receive, Scope, Send
 from syncsite.plain_answers import answer
 
 URLCONF = "livesync.transports.urls"
@@ -31,15 +31,14 @@ class SyncHandler(ASGIHandler):
     """Answers on livesync's own URLconf."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
-        self._middleware_chain = convert_exception_to_response(self._get_response_async)
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        self._middleware_chain = convert_exception_to_response(
+            self._get_response_async  # type: ignore[attr-defined] # the stubs leave it out
+        )
 
-    async def __call__(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
-        assert scope["type"] == "http"
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = get_settings().frame_max_bytes
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -51,28 +50,25 @@ class SyncHandler(ASGIHandler):
             return
         await self._answer(scope, body, receive, send)
 
-    async def _answer(
-        self, scope: HTTPScope, body: bytes, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         set_script_prefix(get_script_prefix(scope))
         request, refusal = self.create_request(scope, io.BytesIO(body))
         if request is None:
+            assert refusal is not None
             await self.send_response(refusal, send)
             return
         request.urlconf = URLCONF
         response = await self.get_response_async(request)
         try:
-            if response.streaming:
-                await self._stream(response, receive, send)
-            else:
+            if isinstance(response, HttpResponse):
                 response.headers.setdefault("Content-Length", str(len(response.content)))
                 await self.send_response(response, send)
+            else:
+                await self._stream(response, receive, send)
         finally:
             response.close()
 
-    async def _stream(
-        self, response: HttpResponseBase, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _stream(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
         """Send the response until it ends or the client leaves."""
         sending = asyncio.ensure_future(self.send_response(response, send))
         leaving = asyncio.ensure_future(wait_until_left(receive))
@@ -86,7 +82,7 @@ class SyncHandler(ASGIHandler):
             await sending
 
 
-async def read_body(receive: ASGIReceiveCallable, *, max_bytes: int) -> bytes:
+async def read_body(receive: Receive, *, max_bytes: int) -> bytes:
     """Read a request's body; of one longer than ``max_bytes`` just enough to show that it is.
 
     The view refuses such a body, and so in its own form.
@@ -97,7 +93,7 @@ async def read_body(receive: ASGIReceiveCallable, *, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     length = 0
     while length <= max_bytes:
-        message: Any = await receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeftError
         chunk = message.get("body", b"")
@@ -108,7 +104,7 @@ async def read_body(receive: ASGIReceiveCallable, *, max_bytes: int) -> bytes:
     return b"".join(chunks)[: max_bytes + 1]
 
 
-async def wait_until_left(receive: ASGIReceiveCallable) -> None:
+async def wait_until_left(receive: Receive) -> None:
     """Return when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass

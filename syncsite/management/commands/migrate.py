@@ -1,9 +1,8 @@
 """``manage.py migrate``, for every database of the site."""
 
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import CommandError
+from django.core.management import CommandError, CommandParser
 from django.core.management.commands import migrate
 
 from syncsite.database_router import alias_of
@@ -18,11 +17,11 @@ class Command(migrate.Command):
     which holds its tables. It makes the data directory first, and refuses where ``serve`` would.
     """
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         return {**super().get_check_kwargs(options), "databases": _aliases(options)}
 
     def handle(self, *args: Any, **options: Any) -> None:

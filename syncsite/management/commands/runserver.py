@@ -1,20 +1,19 @@
 """``manage.py runserver``: daphne with automatic reload, for development only."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from daphne.management.commands import runserver
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 
-class Command(runserver.Command):
+class Command(runserver.Command):  # type: ignore[misc] # daphne is untyped
     """daphne's command, found here so that daphne need not be an installed app.
 
     As one it would load Twisted into every process, 25 MB that only this command uses.
     """
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(use_static_handler=False)  # our middleware serves static files
 

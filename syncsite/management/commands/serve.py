@@ -2,10 +2,9 @@
 
 import os
 import sys
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from syncsite import environment
 from syncsite.errors import StartRefusedError
@@ -15,7 +14,7 @@ from syncsite.serving import ServeOptions, serve
 class Command(BaseCommand):
     help = "Prepare the data directory and the databases, and serve the site with uvicorn."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         for option, variable, meaning in (
             ("--host", "HOST", "address to listen on"),
             ("--port", "PORT", "port to listen on; 0 takes a free one"),

@@ -1,0 +1,86 @@
+"""Is the process up, and can it serve?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import AsyncClient, Client
+
+from tests.processes import free_port
+from tests.servers import ValkeyServer
+
+pytestmark = pytest.mark.django_db(databases=["default", "livesync", "chatstate"])
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as made:
+        yield made
+
+
+def test_a_single_process_needs_no_bus(client: Client) -> None:
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "bus": "memory"})
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_the_bus_that_answers_is_redis(client: Client, valkey: ValkeyServer, settings: Any) -> None:
+    settings.REDIS_URL = valkey.url
+
+    assert client.get("/healthz").json()["bus"] == "redis"
+
+
+def test_a_bus_that_is_away_degrades_and_does_not_fail(client: Client, settings: Any) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+
+    for path in ("/healthz", "/readyz"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["bus"]) == (200, "degraded")
+
+
+def test_ready_means_that_every_database_answers(client: Client) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["databases"] == {"default": "ok", "livesync": "ok", "chatstate": "ok"}
+
+
+def test_a_database_without_tables_is_not_ready(client: Client) -> None:
+    with connections["livesync"].cursor() as cursor:
+        cursor.execute("ALTER TABLE django_migrations RENAME TO elsewhere")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["databases"]["livesync"] == "unavailable"
+    assert answer.json()["databases"]["default"] in ("ok", "unavailable")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_nothing_but_a_look_is_allowed(client: Client, path: str) -> None:
+    assert client.post(path).status_code == 405
+
+
+def test_a_browser_gets_no_icon_and_no_error(client: Client) -> None:
+    assert client.get("/favicon.ico").status_code == 204
+
+
+async def test_static_files_are_served_without_a_warning(async_client: AsyncClient) -> None:
+    answer = await async_client.get("/static/admin/css/base.css")
+    again = await async_client.get(
+        "/static/admin/css/base.css", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    head = await async_client.head("/static/admin/css/base.css")
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/css")
+    assert len(answer.content) == int(answer.headers["Content-Length"])
+    assert (again.status_code, again.content) == (304, b"")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_a_static_file_that_is_not_there_is_not_found(async_client: AsyncClient) -> None:
+    for path in ("/static/missing.css", "/static/../manage.py", "/static/%2e%2e/manage.py"):
+        assert (await async_client.get(path)).status_code == 404
