@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, Self
 
+from tests.guardian import Guardian
+
 LOOPBACK = "127.0.0.1"
 DEADLINE_S = 60.0
 """Generous: only a server that will never be ready, or never end, uses it up."""
@@ -71,7 +73,8 @@ class ServerProcess(ABC):
     """One server on one port of 127.0.0.1, with a directory of its own for the log and files.
 
     Use it as a context manager (start, then close) or call the verbs. After ``stop`` or ``kill``
-    it can be started again, on the same port and the same data; ``close`` removes everything.
+    it can be started again, on the same port and the same data; ``close`` removes everything, and
+    a guardian does when the tests die first.
     """
 
     name: ClassVar[str]
@@ -83,6 +86,7 @@ class ServerProcess(ABC):
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=self.parent_directory()))
         self._port = ReservedPort()
+        self._guardian = Guardian(self.directory)
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -147,6 +151,7 @@ class ServerProcess(ABC):
                 start_new_session=True,
                 **self.popen_options(),
             )
+        self._guardian.watch(self._process.pid)
         self._await_ready()
 
     def stop(self) -> int:
@@ -165,12 +170,14 @@ class ServerProcess(ABC):
             self.kill()
             raise self._failure("did not end in time") from None
         kill_family(self._process)  # a worker that outlived its parent would keep the port
+        self._guardian.rest()
         return code
 
     def kill(self) -> None:
         """SIGKILL the server and all its processes at one go; returns when they are gone."""
         if self._process is not None:
             kill_family(self._process)
+            self._guardian.rest()
 
     def restart(self) -> None:
         """Stop the server if it runs, and start it again on the same port and data."""
@@ -185,6 +192,7 @@ class ServerProcess(ABC):
                 self.stop()
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+            self._guardian.release()
             self._port.release()
 
     def __enter__(self) -> Self:

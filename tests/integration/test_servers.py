@@ -3,8 +3,11 @@
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.processes import ReservedPort
+from tests.processes import ReservedPort, wait_until
 from tests.servers import PostgresServer, ServerFailedError, ValkeyServer, free_port
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up rights")
@@ -145,6 +148,32 @@ def installed(package: str) -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent
+
+
+ABANDON = """
+import os, signal
+from tests.servers import PostgresServer
+
+server = PostgresServer()
+server.start()
+print(server.pid, server.directory, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_server_does_not_outlive_tests_that_are_killed() -> None:
+    abandoned = subprocess.run(
+        [sys.executable, "-c", ABANDON],
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert abandoned.returncode == -signal.SIGKILL
+    pid, directory = abandoned.stdout.split()
+
+    wait_until(lambda: is_gone(int(pid)), what="end of the server")
+    wait_until(lambda: not Path(directory).exists(), what="end of its directory")
 
 
 def test_several_servers_start_at_the_same_time() -> None:
