@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from functools import lru_cache
 
 from tests.history.history import Entry
 from tests.history.wire import Message
@@ -10,11 +11,9 @@ from tests.history.wire import Message
 def event_of(entry: Entry) -> Message:
     """The event that stands for an entry: its content follows from its id alone."""
     writer = entry.id.partition("-")[0]
-    check = zlib.crc32(entry.id.encode())
-    text = f'"{check:x}" \\ \u2028 \U0001f600 ' + "x" * (check % 200)
     return {
         "name": "noted",
-        "args": {"id": entry.id, "text": text},
+        "args": {"id": entry.id, "text": _text(entry.id)},
         "seqNum": entry.seq,
         "parentSeqNum": entry.parent,
         "clientId": writer,
@@ -34,3 +33,9 @@ def entry_of(event: Message) -> Entry:
     if event == event_of(entry):
         return entry
     return Entry(json.dumps(event), entry.seq, entry.parent)
+
+
+@lru_cache(10_000)
+def _text(name: str) -> str:
+    check = zlib.crc32(name.encode())
+    return f'"{check:x}" \\ \u2028 \U0001f600 ' + "x" * (check % 200)
