@@ -6,7 +6,7 @@
 #
 # ARGS is passed on: make test ARGS="-k drain", make run ARGS="--port 9000"
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
@@ -37,7 +37,8 @@ lint: $(VENV)/.development
 
 # a stamp is younger than what it stands for: changed requirements are installed at the next call
 $(VENV)/.runtime: requirements.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -r requirements.txt
 	@touch $@
 
@@ -45,6 +46,5 @@ $(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
 	$(PIP) install -r requirements-dev.txt
 	@touch $@
 
-$(NODE_STAMP): tests/e2e/package-lock.json
-	npm ci --prefix tests/e2e --no-audit --no-fund
-	@touch $@
+$(NODE_STAMP): tests/e2e/package-lock.json tests/e2e/package.json $(VENV)/.development
+	$(BIN)/python -m tests.e2e.node_clients --install
