@@ -1,0 +1,78 @@
+"""Who may sync: a shared secret, accepted and refused, over each transport."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import url_of
+from tests.e2e.node_clients import NodeClientError, NodeSyncClient, Transport
+from tests.factories import make_events, wire_events
+from tests.processes import wait_until
+from tests.site_process import SiteProcess
+
+SECRET = "a secret of some length"
+
+
+@pytest.fixture(scope="module")
+def guarded_site() -> Iterator[SiteProcess]:
+    environment = {"SYNCSITE_AUTH": "shared-secret", "SYNCSITE_AUTH_SECRET": SECRET}
+    with SiteProcess(environment=environment) as site:
+        yield site
+
+
+async def test_who_knows_the_secret_syncs(
+    guarded_site: SiteProcess, transport: Transport, store_id: str
+) -> None:
+    async with NodeSyncClient.open(
+        url=url_of(guarded_site, transport),
+        store_id=store_id,
+        transport=transport,
+        payload={"authToken": SECRET},
+    ) as client:
+        await client.push(*wire_events(make_events(1)))
+
+        assert [len(page.events) for page in await client.pull()] == [1]
+
+
+async def test_who_does_not_is_refused_over_http(guarded_site: SiteProcess, store_id: str) -> None:
+    async with NodeSyncClient.open(
+        url=guarded_site.http_url,
+        store_id=store_id,
+        transport="http",
+        payload={"authToken": "another secret"},
+    ) as client:
+        with pytest.raises(NodeClientError) as refused:
+            await client.push(*wire_events(make_events(1)))
+
+    assert refused.value.tag == "UnknownError"
+
+
+async def test_who_does_not_never_connects_over_websocket(
+    guarded_site: SiteProcess, store_id: str
+) -> None:
+    async with NodeSyncClient.open(
+        url=guarded_site.ws_url,
+        store_id=store_id,
+        transport="ws",
+        payload={"authToken": "another secret"},
+    ) as client:
+        connected = client.watch_connected()
+        await asyncio.to_thread(wait_until, lambda: '" 400' in guarded_site.log, what="a refusal")
+
+        assert connected.drain() == [False]
+
+
+async def test_neither_secret_reaches_the_log(
+    guarded_site: SiteProcess, transport: Transport, store_id: str
+) -> None:
+    async with NodeSyncClient.open(
+        url=url_of(guarded_site, transport),
+        store_id=store_id,
+        transport=transport,
+        payload={"authToken": SECRET, "canary": "yellow-7f3a"},
+    ) as client:
+        await client.pull()
+
+    assert "yellow-7f3a" not in guarded_site.log
+    assert SECRET not in guarded_site.log
