@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.history.checker import check
 from tests.history.clients import Client, FinalReader, LiveReader, Poller
-from tests.history.history import FinalLog, History, Recorder
+from tests.history.history import FinalLog, History, PullEnded, Recorder
 from tests.history.wire import Cursor
 from tests.history.writers import HttpWriter, Writer
 
@@ -123,8 +123,19 @@ async def run_workload(
     try:
         async with asyncio.timeout(plan.deadline_s):
             return await _Run(plan, recorder).run(faults)
+    except TimeoutError:
+        raise TimeoutError(_how_far(plan, recorder.history)) from None
     finally:
         recorder.close()
+
+
+def _how_far(plan: Plan, history: History) -> str:
+    acked = sum(push.outcome == "ok" for push in history.pushes())
+    notes = [record.note for record in history.records if isinstance(record, PullEnded)]
+    return (
+        f"not over in {plan.deadline_s:g} s: {acked} of {plan.acked_pushes} pushes acknowledged; "
+        f"the last pull ended with {notes[-1] if notes else 'nothing'!r}"
+    )
 
 
 class _Run:
