@@ -22,7 +22,7 @@ test: $(VENV)/.development $(NODE_STAMP)
 	$(BIN)/python -m pytest $(ARGS)
 
 drill: $(VENV)/.development $(NODE_STAMP)
-	SYNCSITE_DRILL=1 $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --drill $(ARGS)
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks $(ARGS)
