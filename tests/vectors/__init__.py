@@ -38,7 +38,8 @@ def names(prefix: str = "") -> list[str]:
 @cache
 def read(name: str) -> list[Record]:
     """A recording, in the order of time."""
-    lines = (_DIRECTORY / f"{name}.jsonl").read_text().splitlines()
+    # not splitlines: it takes the U+2028 inside some frames for the end of a line
+    lines = (_DIRECTORY / f"{name}.jsonl").read_text().strip().split("\n")
     return [_record(json.loads(line)) for line in lines]
 
 

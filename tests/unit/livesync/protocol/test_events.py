@@ -1,5 +1,7 @@
 """What sequence numbers, cursors and names may be."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +25,7 @@ batches = st.lists(st.tuples(numbers, numbers), max_size=4).map(
 
 def is_chain(batch: list[Event]) -> bool:
     """The rule as the wire document words it."""
-    follows = all(
-        event.parent_seq_num == before.seq_num
-        for before, event in zip(batch, batch[1:], strict=False)
-    )
+    follows = all(event.parent_seq_num == before.seq_num for before, event in pairwise(batch))
     return follows and all(0 <= event.parent_seq_num < event.seq_num for event in batch)
 
 
