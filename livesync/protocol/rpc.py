@@ -55,9 +55,17 @@ class Eof(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """Nothing that could be answered for one request; ``reason`` goes out as a defect."""
+    """Not a message; ``answer`` blames the request ``request_id``, or None in particular."""
 
     reason: str
+    request_id: RequestId | None = None
+
+    @property
+    def answer(self) -> str:
+        """What the client is told."""
+        if self.request_id is None:
+            return defect(self.reason)
+        return exit_die(self.request_id, self.reason)
 
 
 class TooMany(NamedTuple):
@@ -67,8 +75,13 @@ class TooMany(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """What the client is told."""
+        """What is wrong, in words."""
         return f"{self.total} messages in one array, at most {MAX_ARRAY_MESSAGES}"
+
+    @property
+    def answer(self) -> str:
+        """What the client is told."""
+        return defect(self.reason)
 
 
 Message = Request | Ack | Interrupt | Ping | Eof | Malformed | TooMany
@@ -180,7 +193,8 @@ def _read_message(text: str | Raw) -> Message:
         case "Eof":
             return Eof()
         case unknown:
-            return Malformed(f"Unknown request tag: {unknown[:128]}")
+            request_id = envelope.id if _is_usable(envelope.id) else None
+            return Malformed(f"Unknown request tag: {unknown[:128]}", request_id)
 
 
 def _read_request(envelope: _Envelope) -> Message:

@@ -40,7 +40,7 @@ class Session:
                 case Ping() | Ack() | Interrupt():
                     yield message
                 case Malformed() | TooMany():
-                    yield Refused(rpc.defect(message.reason))
+                    yield Refused(message.answer)
 
     def close(self, request_id: RequestId) -> None:
         """Forget a request that has had its last answer."""

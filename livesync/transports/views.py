@@ -109,7 +109,7 @@ def _read_calls(messages: list[Message], store_id: str) -> list[Call | Refused |
             case Ping():
                 calls.append(message)
             case Malformed() | TooMany():
-                calls.append(Refused(rpc.defect(message.reason)))
+                calls.append(Refused(message.answer))
             case rpc.Request():
                 calls.append(
                     read_call(message, procedures=HTTP_PROCEDURES, store_id=store_id, limits=limits)
