@@ -38,7 +38,8 @@ GOING_AWAY, BAD_DATA, POLICY, TOO_BIG, INTERNAL, RESTART, TRY_LATER = (
 class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes no types
     """One WebSocket. Subclasses say what a frame means; this class carries frames.
 
-    Subclasses implement ``open`` and ``receive_frame``, and may extend ``closed`` and ``sweep``.
+    Subclasses implement ``open`` and ``receive_frame``, and may extend ``receive_undecodable``,
+    ``closed`` and ``sweep``.
     """
 
     max_frame_bytes = 1_048_576
@@ -74,6 +75,10 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
     def receive_frame(self, text: str) -> None:
         """Take a frame. Must not wait, and must not raise for anything a peer may send."""
         raise NotImplementedError
+
+    def receive_undecodable(self, reason: str) -> None:
+        """Take a binary frame that is not UTF-8; as ``receive_frame``."""
+        self.close(BAD_DATA)
 
     def closed(self) -> None:
         """The socket is closed, or being closed: nothing can be sent any more."""
@@ -142,8 +147,8 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         if text is None:
             try:
                 text = decode_utf8(message["bytes"])
-            except JsonError:
-                self.close(BAD_DATA)
+            except JsonError as error:
+                self.receive_undecodable(str(error))
                 return
         if len(text) > self.max_frame_bytes:
             self.close(TOO_BIG)

@@ -75,6 +75,9 @@ class SyncConsumer(FrameConsumer):
                 case Refused():
                     self._refuse(message)
 
+    def receive_undecodable(self, reason: str) -> None:
+        self._refuse(Refused(rpc.defect(f"not a message: {reason}")))
+
     def closed(self) -> None:
         for open_pull in tuple(self._pulls.values()):
             open_pull.forget()
