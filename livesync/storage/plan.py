@@ -71,9 +71,9 @@ def make_plan(appends: Sequence[Append], stores: dict[str, StoreRow], *, created
 
 
 def _decide(append: Append, store: StoreRow, plan: Plan) -> Appended:
-    check_backend_id(append.backend_id, stored=store.backend_id)
     parent = store.head
-    if append.batch:
+    if append.batch:  # an empty push succeeds whatever history it was made on, as in the reference
+        check_backend_id(append.backend_id, stored=store.backend_id)
         store.head = admit(store.head, append.batch)
         _add_rows(append.batch, store, plan)
     return Appended(
