@@ -95,8 +95,9 @@ def _read_body(request: Request) -> list[Message]:
         messages = rpc.read_messages(decode_utf8(body))
     except JsonError as error:
         return [Malformed(f"not a message: {error}")]
-    if isinstance(messages[0], TooMany):
-        raise AccessRefusedError(400, messages[0].reason)
+    for message in messages:
+        if isinstance(message, TooMany):
+            raise AccessRefusedError(400, message.reason)
     return messages
 
 
