@@ -48,21 +48,10 @@ class SyncView(AsyncAPIView):
 
     async def post(self, request: Request) -> HttpResponseBase:
         """Carry out the messages of the body; a pull's pages are streamed."""
-        scope: Any = request._request.scope  # type: ignore[attr-defined] # an ASGIRequest
-        sync_request = read_sync_request(scope["query_string"])
-        if sync_request is None:
-            return _plain(400, "Invalid path")
-        if sync_request.transport == "ws":
-            return _plain(426, "Durable Object expected Upgrade: websocket")
-        try:
-            await check_access(sync_request, scope)
-            calls = _read_calls(_read_body(request), sync_request.store_id)
-            return await _respond(_answers(calls, sync_request.store_id))
-        except AccessRefusedError as refusal:
-            return _plain(refusal.status, str(refusal))
-        except CommitUnknownError:
-            # neither yes nor no would be true; the client finds out by pushing again
-            return _plain(503, "the outcome of the push is not known")
+        url = self.sync_request
+        await check_access(url, _scope(request))
+        calls = _read_calls(_read_body(request), url.store_id)
+        return await _respond(_answers(calls, url.store_id))
 
     async def options(  # type: ignore[override] # its dispatch awaits the handlers
         self, request: Request, *args: Any, **kwargs: Any
@@ -71,6 +60,25 @@ class SyncView(AsyncAPIView):
         if not get_settings().cors:
             return self.http_method_not_allowed(request)
         return cors.preflight()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Read the URL; one that belongs on a WebSocket is refused whatever the method."""
+        super().initial(request, *args, **kwargs)
+        sync_request = read_sync_request(_scope(request)["query_string"])
+        if sync_request is None:
+            raise AccessRefusedError(400, "Invalid path")
+        if sync_request.transport == "ws":
+            raise AccessRefusedError(426, "Durable Object expected Upgrade: websocket")
+        self.sync_request = sync_request
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override] # ditto
+        """Tell refusals as plain text."""
+        if isinstance(exc, AccessRefusedError):
+            return _plain(exc.status, str(exc))
+        if isinstance(exc, CommitUnknownError):
+            # neither yes nor no would be true; the client finds out by pushing again
+            return _plain(503, "the outcome of the push is not known")
+        return super().handle_exception(exc)
 
     def finalize_response(  # type: ignore[override] # no Response of DRF's is made here
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
@@ -187,6 +195,11 @@ async def _pull(pull: Pull, store_id: str) -> AsyncIterator[str]:
         yield rpc.exit_fail(pull.request_id, error)
     else:
         yield rpc.exit_success(pull.request_id)
+
+
+def _scope(request: Request) -> dict[str, Any]:
+    scope: dict[str, Any] = request._request.scope  # type: ignore[attr-defined] # an ASGIRequest
+    return scope
 
 
 def _plain(status: int, text: str) -> HttpResponse:
