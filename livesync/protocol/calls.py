@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from groundwork.strict_json import JsonError, ShapeError
 from livesync.protocol import messages, rpc
-from livesync.protocol.errors import LivesyncError, StoreMismatchError
+from livesync.protocol.binding import Binding
+from livesync.protocol.errors import LivesyncError, PayloadMismatchError, StoreMismatchError
 from livesync.protocol.events import Cursor, Event
 from livesync.protocol.messages import Limits
 from livesync.protocol.rpc import Request, RequestId
@@ -48,26 +49,26 @@ Call = Pull | Push | PingCall
 
 
 def read_call(
-    request: Request, *, procedures: str, store_id: str, limits: Limits
+    request: Request, *, procedures: str, binding: Binding, limits: Limits
 ) -> Call | Refused:
-    """Read a request of the group ``procedures`` on a connection to ``store_id``.
+    """Read a request of the group ``procedures`` on a connection with this ``binding``.
 
-    The URL's store is the only one a connection speaks for: a message that names another is
-    refused, and its connection with it. Never raises.
+    A message that speaks for another store or payload than the URL is refused, and its connection
+    with it. Never raises.
     """
     try:
-        return _read(request, procedures, store_id, limits)
+        return _read(request, procedures, binding, limits)
     except ShapeError as error:
         return Refused(rpc.exit_die(request.request_id, str(error)))
     except JsonError as error:
         return Refused(rpc.defect(f"not a message: {error}"))
-    except StoreMismatchError as error:
+    except (StoreMismatchError, PayloadMismatchError) as error:
         return Refused(rpc.exit_fail(request.request_id, error), close=True)
     except LivesyncError as error:
         return Refused(rpc.exit_fail(request.request_id, error))
 
 
-def _read(request: Request, procedures: str, store_id: str, limits: Limits) -> Call:
+def _read(request: Request, procedures: str, binding: Binding, limits: Limits) -> Call:
     group, _, name = request.tag.partition(".")
     if group != procedures or name not in _NAMES[procedures]:
         raise ShapeError(f"Unknown request tag: {request.tag[:128]}")
@@ -75,17 +76,13 @@ def _read(request: Request, procedures: str, store_id: str, limits: Limits) -> C
         raise ShapeError("missing field 'payload' at $")
     if name == "Push":
         push = messages.read_push(request.payload, limits=limits)
-        _check_store(push.store_id, store_id)
+        binding.check(push.store_id, push.payload)
         return Push(request.request_id, push.backend_id, push.batch)
     if name == "Pull":
         with_live = procedures == WS_PROCEDURES
         pull = messages.read_pull(request.payload, with_live=with_live, limits=limits)
-        _check_store(pull.store_id, store_id)
+        binding.check(pull.store_id, pull.payload)
         return Pull(request.request_id, pull.cursor, pull.live)
-    _check_store(messages.read_ping(request.payload, limits=limits), store_id)
+    ping = messages.read_ping(request.payload, limits=limits)
+    binding.check(ping.store_id, ping.payload)
     return PingCall(request.request_id)
-
-
-def _check_store(named: str, store_id: str) -> None:
-    if named != store_id:
-        raise StoreMismatchError

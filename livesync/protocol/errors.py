@@ -8,6 +8,7 @@
     │   ├── InvalidBatchError     the batch is no chain, or an event breaks a limit
     │   ├── InvalidCursorError    no event can have this number
     │   ├── StoreMismatchError    a message names another store than its connection
+    │   ├── PayloadMismatchError  a message carries another payload than its connection
     │   └── LimitError            too much at once
     ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
     └── StorageUnavailableError   a fault of ours that passes; never told on a pull
@@ -70,6 +71,14 @@ class StoreMismatchError(RefusedError):
     def __init__(self) -> None:
         # neither id is repeated: the message may name a store of somebody else
         super().__init__("the request names another store than the URL of its connection")
+
+
+class PayloadMismatchError(RefusedError):
+    """A message carries another payload than the URL of its connection."""
+
+    def __init__(self) -> None:
+        # neither payload is repeated: it may hold a secret
+        super().__init__("the request carries another payload than the URL of its connection")
 
 
 class LimitError(RefusedError):

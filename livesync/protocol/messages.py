@@ -37,19 +37,34 @@ class Limits(NamedTuple):
 
 
 class PullRequest(NamedTuple):
-    """Read after ``cursor`` (None: from the start); keep it open if ``live``."""
+    """Read after ``cursor`` (None: from the start); keep it open if ``live``.
+
+    ``payload`` is the client's own, as in its URL; None when the message repeats none.
+    """
 
     store_id: str
     cursor: Cursor | None
     live: bool
+    payload: Raw | None = None
 
 
 class PushRequest(NamedTuple):
-    """Append ``batch``, made on the history ``backend_id`` (None: the client knows none yet)."""
+    """Append ``batch``, made on the history ``backend_id`` (None: the client knows none yet).
+
+    ``payload`` as in ``PullRequest``.
+    """
 
     store_id: str
     backend_id: str | None
     batch: list[Event]
+    payload: Raw | None = None
+
+
+class PingRequest(NamedTuple):
+    """Is the server there? ``payload`` as in ``PullRequest``."""
+
+    store_id: str
+    payload: Raw | None = None
 
 
 class _WireEvent(msgspec.Struct, rename="camel", gc=False):
@@ -113,9 +128,9 @@ def read_pull(payload: Raw, *, with_live: bool, limits: Limits) -> PullRequest:
     """
     wire: _WirePull
     wire = strict_json.read(payload, _live_pull) if with_live else strict_json.read(payload, _pull)
-    _check_depth(wire.payload, limits)
+    own_payload = _read_payload(wire.payload, limits)
     live = isinstance(wire, _WireLivePull) and wire.live
-    return PullRequest(wire.store_id, _read_cursor(wire.cursor), live)
+    return PullRequest(wire.store_id, _read_cursor(wire.cursor), live, own_payload)
 
 
 def read_push(payload: Raw, *, limits: Limits) -> PushRequest:
@@ -126,24 +141,23 @@ def read_push(payload: Raw, *, limits: Limits) -> PushRequest:
         InvalidBatchError: the events form no chain, or one of them breaks a limit.
     """
     wire = strict_json.read(payload, _push)
-    _check_depth(wire.payload, limits)
+    own_payload = _read_payload(wire.payload, limits)
     backend_id = _read_option(wire.backend_id, _string, "$.backendId")
     if backend_id is not None:
         _check_backend_id(backend_id)
     batch = [_read_event(event, limits) for event in wire.batch]
     check_chain(batch)
-    return PushRequest(wire.store_id, backend_id, batch)
+    return PushRequest(wire.store_id, backend_id, batch, own_payload)
 
 
-def read_ping(payload: Raw, *, limits: Limits) -> str:
-    """Read the payload of a Ping; returns its store id.
+def read_ping(payload: Raw, *, limits: Limits) -> PingRequest:
+    """Read the payload of a Ping.
 
     Raises:
         strict_json.ShapeError: a field is missing or of another type.
     """
     wire = strict_json.read(payload, _ping)
-    _check_depth(wire.payload, limits)
-    return wire.store_id
+    return PingRequest(wire.store_id, _read_payload(wire.payload, limits))
 
 
 def encode_event(event: Event, created_at: str) -> str:
@@ -260,10 +274,11 @@ def _check_backend_id(backend_id: str) -> None:
         )
 
 
-def _check_depth(payload: Raw | UnsetType, limits: Limits) -> None:
+def _read_payload(payload: Raw | UnsetType, limits: Limits) -> Raw | None:
     if payload is UNSET:
-        return
+        return None
     if strict_json.is_deeper_than(bytes(payload).decode(), limits.envelope_max_depth):
         raise strict_json.ShapeError(
             f"payload is nested more than {limits.envelope_max_depth} deep at $.payload"
         )
+    return payload

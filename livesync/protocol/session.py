@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from livesync.protocol import rpc
+from livesync.protocol.binding import Binding
 from livesync.protocol.calls import WS_PROCEDURES, Pull, Push, Refused, read_call
 from livesync.protocol.errors import LimitError
 from livesync.protocol.messages import Limits
@@ -19,17 +20,22 @@ class Session:
     reconnected may speak of requests that died with the server before.
     """
 
-    __slots__ = ("_limits", "_live_pulls", "_max_live_pulls", "_max_requests", "_open", "store_id")
+    __slots__ = ("_binding", "_limits", "_live_pulls", "_max_live_pulls", "_max_requests", "_open")
 
     def __init__(
-        self, store_id: str, *, limits: Limits, max_requests: int, max_live_pulls: int
+        self, binding: Binding, *, limits: Limits, max_requests: int, max_live_pulls: int
     ) -> None:
-        self.store_id = store_id
+        self._binding = binding
         self._limits = limits
         self._max_requests = max_requests
         self._max_live_pulls = max_live_pulls
         self._open: set[RequestId] = set()
         self._live_pulls: set[RequestId] = set()
+
+    @property
+    def store_id(self) -> str:
+        """The store of the connection's URL."""
+        return self._binding.store_id
 
     def receive(self, frame: str) -> Iterator[Routed]:
         """Read a frame; gives its messages in their order, refusals with their answers."""
@@ -49,7 +55,7 @@ class Session:
 
     def _receive_request(self, request: Request) -> Routed:
         call = read_call(
-            request, procedures=WS_PROCEDURES, store_id=self.store_id, limits=self._limits
+            request, procedures=WS_PROCEDURES, binding=self._binding, limits=self._limits
         )
         if isinstance(call, Refused):
             return call

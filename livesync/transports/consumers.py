@@ -14,6 +14,7 @@ from groundwork.frames import (
 )
 from livesync.conf import get_settings
 from livesync.protocol import rpc
+from livesync.protocol.binding import Binding
 from livesync.protocol.calls import Pull, Push, Refused
 from livesync.protocol.errors import (
     LivesyncError,
@@ -53,7 +54,7 @@ class SyncConsumer(FrameConsumer):
         except AccessRefusedError as refusal:
             await self.refuse(refusal.status, str(refusal))
             return False
-        self._set_up(request.store_id)
+        self._set_up(Binding(request.store_id, request.payload))
         await self.accept()
         return True
 
@@ -104,12 +105,12 @@ class SyncConsumer(FrameConsumer):
         self.session.close(request_id)
         self._pulls.pop(request_id, None)
 
-    def _set_up(self, store_id: str) -> None:
+    def _set_up(self, binding: Binding) -> None:
         settings = get_settings()
         self.max_frame_bytes = settings.frame_max_bytes
         self.idle_timeout_s = settings.idle_timeout_s
         self.session = Session(
-            store_id,
+            binding,
             limits=Limits(
                 settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth
             ),
@@ -131,7 +132,10 @@ class SyncConsumer(FrameConsumer):
     def _refuse(self, refusal: Refused) -> None:
         self.send_now(refusal.frame)
         if refusal.close:
-            logger.warning("a message on store %r names another store", self.session.store_id)
+            logger.warning(
+                "a message on store %r speaks for another store or payload than its connection",
+                self.session.store_id,
+            )
             self.close(POLICY)
 
     def _start_push(self, push: Push) -> None:

@@ -14,6 +14,7 @@ from groundwork.async_api import AsyncAPIView
 from groundwork.strict_json import JsonError, decode_utf8
 from livesync.conf import get_settings
 from livesync.protocol import rpc
+from livesync.protocol.binding import Binding
 from livesync.protocol.calls import (
     HTTP_PROCEDURES,
     Call,
@@ -23,7 +24,7 @@ from livesync.protocol.calls import (
     Refused,
     read_call,
 )
-from livesync.protocol.errors import LivesyncError, StorageUnavailableError, StoreMismatchError
+from livesync.protocol.errors import LivesyncError, StorageUnavailableError
 from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
 from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
 from livesync.services.pull import read_pages
@@ -50,7 +51,7 @@ class SyncView(AsyncAPIView):
         """Carry out the messages of the body; a pull's pages are streamed."""
         url = self.sync_request
         await check_access(url, _scope(request))
-        calls = _read_calls(_read_body(request), url.store_id)
+        calls = _read_calls(_read_body(request), Binding(url.store_id, url.payload))
         return await _respond(_answers(calls, url.store_id))
 
     async def options(  # type: ignore[override] # its dispatch awaits the handlers
@@ -109,7 +110,7 @@ def _read_body(request: Request) -> list[Message]:
     return messages
 
 
-def _read_calls(messages: list[Message], store_id: str) -> list[Call | Refused | Ping]:
+def _read_calls(messages: list[Message], binding: Binding) -> list[Call | Refused | Ping]:
     settings = get_settings()
     limits = Limits(settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth)
     calls: list[Call | Refused | Ping] = []
@@ -121,10 +122,16 @@ def _read_calls(messages: list[Message], store_id: str) -> list[Call | Refused |
                 calls.append(Refused(message.answer))
             case rpc.Request():
                 calls.append(
-                    read_call(message, procedures=HTTP_PROCEDURES, store_id=store_id, limits=limits)
+                    read_call(message, procedures=HTTP_PROCEDURES, binding=binding, limits=limits)
                 )
     if any(isinstance(call, Refused) and call.close for call in calls):
-        raise AccessRefusedError(403, str(StoreMismatchError()))
+        logger.warning(
+            "a request to store %r speaks for another store or payload than its URL",
+            binding.store_id,
+        )
+        raise AccessRefusedError(
+            403, "the request speaks for another store or payload than its URL"
+        )
     return calls
 
 
