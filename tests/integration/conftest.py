@@ -1,0 +1,124 @@
+"""Each database engine as a fixture, so that a test of storage is written once and runs on all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+from pytest_django import DjangoDbBlocker
+
+from groundwork.frames import get_registry
+from livesync.services.append import get_writer
+from livesync.services.hub import all_hubs
+from livesync.storage import get_engine, get_readers
+from livesync.storage.database import DatabaseEngine
+from syncsite.databases import databases
+
+ALIAS = "livesync"
+
+
+class Databases:
+    """A migrated database for each vendor, configured as the site configures it."""
+
+    def __init__(self, directory: Path, request: pytest.FixtureRequest) -> None:
+        self._directory = directory
+        self._request = request
+        self._configs: dict[str, dict[str, Any]] = {}
+
+    def config(self, vendor: str) -> dict[str, Any]:
+        """The settings of the vendor's database, which is made at the first call."""
+        if vendor not in self._configs:
+            self._configs[vendor] = self._make(vendor)
+        return self._configs[vendor]
+
+    def _make(self, vendor: str) -> dict[str, Any]:
+        url = ""
+        if vendor == "postgresql":
+            server = self._request.getfixturevalue("postgres_server")
+            url = server.create_database("storage tests")
+        config = connections.configure_settings(databases(url, self._directory))[ALIAS]
+        # the site makes its files elsewhere and opens none that is missing
+        (self._directory / f"{ALIAS}.sqlite3").touch()
+        with alias_on(config):
+            executor = MigrationExecutor(connections[ALIAS])
+            executor.migrate(executor.loader.graph.leaf_nodes(ALIAS))
+        return config
+
+
+@contextmanager
+def alias_on(config: dict[str, Any]) -> Iterator[None]:
+    """Point the alias of livesync to another database; threads that start now find it there."""
+    known = connections.settings
+    former_config, former_connection = known[ALIAS], connections[ALIAS]
+    known[ALIAS] = config
+    connections[ALIAS] = connections.create_connection(ALIAS)
+    try:
+        yield
+    finally:
+        connections[ALIAS].close()
+        connections[ALIAS] = former_connection
+        known[ALIAS] = former_config
+
+
+@pytest.fixture(scope="session")
+def livesync_databases(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Databases]:
+    with django_db_blocker.unblock():
+        yield Databases(tmp_path_factory.mktemp("databases"), request)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def vendor(request: pytest.FixtureRequest) -> str:
+    """The database a test runs on: each in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def engine(
+    vendor: str, livesync_databases: Databases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[DatabaseEngine]:
+    """An engine on an empty database; the services of this process stand on the same one."""
+    with django_db_blocker.unblock(), alias_on(livesync_databases.config(vendor)):
+        forget_services()
+        yield DatabaseEngine()
+        stop_services()
+        empty_tables()
+
+
+@pytest.fixture
+async def services(engine: DatabaseEngine) -> Any:
+    """The services on the engine, in the loop of the test, all of them stopped at its end."""
+    yield
+    for hub in all_hubs():
+        await hub.stop()
+    await get_registry().stop()
+
+
+def stop_services() -> None:
+    """End the threads of this process, and with them their connections."""
+    get_writer().stop()
+    get_readers().stop()
+    forget_services()
+
+
+def forget_services() -> None:
+    """Let the next caller make them anew."""
+    for cached in (get_engine, get_writer, get_readers):
+        cached.cache_clear()
+
+
+def empty_tables() -> None:
+    """Delete everything, unless somebody still holds it: then the test has left something open."""
+    connection = connections[ALIAS]
+    connection.close()  # whatever state the test has left it in
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET lock_timeout = '5s'")
+        cursor.execute("DELETE FROM livesync_storedevent")
+        cursor.execute("DELETE FROM livesync_store")
