@@ -1,13 +1,21 @@
-"""Served sites for the real clients: the embedded default, and PostgreSQL with two workers."""
+"""Served sites for the real clients: embedded, on PostgreSQL with two workers, under daphne."""
 
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.node_clients import Transport, ensure_installed
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import SiteProcess
+
+
+DAPHNE = (
+    sys.executable,
+    *("-m", "daphne", "-b", "{host}", "-p", "{port}", "syncsite.asgi:application"),
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,16 +30,28 @@ def cluster() -> Iterator[tuple[str, str]]:
         yield postgres.create_database("e2e"), valkey.url
 
 
-@pytest.fixture(scope="session", params=["embedded", "cluster"])
-def site(request: pytest.FixtureRequest) -> Iterator[SiteProcess]:
+@pytest.fixture(scope="session", params=["embedded", "cluster", "daphne"])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SiteProcess]:
     """A running site that a test must leave running."""
-    if request.param == "embedded":
-        with SiteProcess() as site:
-            yield site
-        return
-    postgres_url, valkey_url = request.getfixturevalue("cluster")
-    with SiteProcess(database_url=postgres_url, redis_url=valkey_url, workers=2) as site:
+    match request.param:
+        case "embedded":
+            site = SiteProcess()
+        case "cluster":
+            postgres_url, valkey_url = request.getfixturevalue("cluster")
+            site = SiteProcess(database_url=postgres_url, redis_url=valkey_url, workers=2)
+        case _:
+            site = migrated_site(tmp_path_factory.mktemp("daphne"), DAPHNE)
+    with site:
         yield site
+
+
+def migrated_site(data_directory: Path, command: tuple[str, ...]) -> SiteProcess:
+    """A site that another command than ``serve`` will run; only ``serve`` migrates by itself."""
+    site = SiteProcess(data_directory=data_directory, command=command)
+    site.manage("migrate")
+    return site
 
 
 @pytest.fixture
