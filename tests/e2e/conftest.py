@@ -11,7 +11,6 @@ from tests.e2e.node_clients import Transport, ensure_installed
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import SiteProcess
 
-
 DAPHNE = (
     sys.executable,
     *("-m", "daphne", "-b", "{host}", "-p", "{port}", "syncsite.asgi:application"),
