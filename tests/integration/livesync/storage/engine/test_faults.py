@@ -1,0 +1,78 @@
+"""A fault of the database that passes is told as such, and leaves nothing behind."""
+
+import json
+
+import pytest
+from django.db import connections
+
+from livesync.protocol.errors import StorageUnavailableError
+from livesync.storage.database import DatabaseEngine
+from livesync.storage.engine import Append
+from tests.factories import make_events
+from tests.storage import (
+    ALIAS,
+    STORE,
+    execute,
+    hold_store,
+    numbers,
+    own_connection,
+    push,
+    terminate,
+)
+
+only_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
+
+
+@only_postgresql
+def test_a_connection_that_died_in_between_is_replaced(engine: DatabaseEngine) -> None:
+    push(engine, make_events(1))
+
+    terminate(connections[ALIAS])
+    assert push(engine, make_events(1, after=1)).head == 2
+
+    terminate(connections[ALIAS])
+    assert numbers(engine) == [1, 2]
+
+
+def test_a_store_that_somebody_holds_is_out_of_reach_and_unharmed(
+    engine: DatabaseEngine, vendor: str
+) -> None:
+    push(engine, make_events(1))
+    if vendor == "sqlite":
+        execute(connections[ALIAS], "PRAGMA busy_timeout = 50")
+
+    with own_connection() as other:
+        hold_store(other)
+        with pytest.raises(StorageUnavailableError):
+            engine.commit([Append(STORE, None, make_events(1, after=1))])
+
+    assert push(engine, make_events(1, after=1)).head == 2
+
+
+def test_reading_waits_for_no_lock(engine: DatabaseEngine) -> None:
+    push(engine, make_events(1))
+
+    with own_connection() as other:
+        hold_store(other)
+        assert numbers(engine) == [1]
+        assert engine.states([STORE])[STORE].head == 1
+
+
+@only_sqlite
+def test_a_full_disk_refuses_pushes_and_lets_reads_go_on_until_there_is_room(
+    engine: DatabaseEngine,
+) -> None:
+    push(engine, make_events(1))
+    connection = connections[ALIAS]
+    large = make_events(50, after=1, args=json.dumps("x" * 10_000))
+
+    # pages that earlier tests have freed would be room
+    execute(connection, "VACUUM")
+    execute(connection, "PRAGMA max_page_count = 1")  # SQLite takes it for "as large as it is"
+    with pytest.raises(StorageUnavailableError):
+        engine.commit([Append(STORE, None, large)])
+    assert numbers(engine) == [1]
+
+    # the connection was closed, and the limit went with it
+    assert push(engine, large).head == 51

@@ -1,0 +1,93 @@
+"""A reset ends a history at once; what it leaves behind is deleted later, in pieces."""
+
+import pytest
+from django.db import transaction
+
+from livesync.protocol.errors import BackendIdMismatchError, StoreNotFoundError
+from livesync.storage.database import DatabaseEngine
+from livesync.storage.engine import Slice, StoreState
+from tests.factories import make_events
+from tests.storage import STORE, find, numbers, push, read, stored_events
+
+
+def test_a_store_starts_over_under_a_new_id(engine: DatabaseEngine) -> None:
+    before = push(engine, make_events(3))
+
+    done = engine.reset(STORE)
+
+    assert (done.store_id, done.old_backend_id) == (STORE, before.backend_id)
+    assert done.event_count == 3
+    assert read(engine) == Slice(StoreState(done.backend_id, 0, 0), [], [], 0)
+    assert done.backend_id != before.backend_id
+    with pytest.raises(BackendIdMismatchError):
+        push(engine, make_events(1), backend_id=before.backend_id)
+    push(engine, make_events(2, name="new"), backend_id=done.backend_id)
+    assert [event["name"] for event in stored_events(engine)] == ["new", "new"]
+
+
+def test_other_stores_are_not_touched(engine: DatabaseEngine) -> None:
+    push(engine, make_events(2), to="other")
+    push(engine, make_events(2))
+    before = engine.states(["other"])
+
+    engine.reset(STORE)
+    engine.purge(max_events=100)
+
+    assert engine.states(["other"]) == before
+    assert numbers(engine, "other") == [1, 2]
+
+
+def test_only_a_store_that_exists_can_be_reset(engine: DatabaseEngine) -> None:
+    with pytest.raises(StoreNotFoundError, match="missing"):
+        engine.reset("missing")
+
+    assert engine.states(["missing"]) == {}
+
+
+def test_a_caller_inside_a_transaction_is_told_at_once(engine: DatabaseEngine) -> None:
+    push(engine, make_events(1))
+
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic("livesync"):
+        engine.reset(STORE)
+
+    assert numbers(engine) == [1]
+
+
+def test_purging_deletes_what_was_ended_piece_by_piece(engine: DatabaseEngine) -> None:
+    push(engine, make_events(5))
+    engine.reset(STORE)
+    push(engine, make_events(3))
+    engine.reset(STORE)
+    push(engine, make_events(2))
+
+    deleted = [engine.purge(max_events=4) for _ in range(4)]
+
+    assert sum(deleted) == 8
+    assert max(deleted) <= 4
+    assert deleted[-1] == 0
+    assert not engine.has_ended_events()
+    assert find("SELECT count(*) FROM livesync_storedevent") == [(2,)]
+    assert numbers(engine) == [1, 2]
+
+
+def test_purging_goes_on_to_the_next_store(engine: DatabaseEngine) -> None:
+    counts = {"empty": 0, "exactly one piece": 2, "more": 3}
+    for name, count in counts.items():
+        push(engine, make_events(count), to=name)
+        engine.reset(name)
+    assert engine.has_ended_events()
+
+    deleted = 0
+    while piece := engine.purge(max_events=2):
+        deleted += piece
+
+    assert deleted == 5
+    assert not engine.has_ended_events()
+    assert find("SELECT count(*) FROM livesync_storedevent") == [(0,)]
+
+
+def test_without_a_reset_there_is_nothing_to_purge(engine: DatabaseEngine) -> None:
+    push(engine, make_events(3))
+
+    assert engine.purge(max_events=100) == 0
+    assert numbers(engine) == [1, 2, 3]
