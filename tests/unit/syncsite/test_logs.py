@@ -55,3 +55,14 @@ def test_a_refused_handshake_is_no_error() -> None:
 
     assert not keep(record("ASGI callable returned without completing handshake."))
     assert keep(record("Exception in ASGI application\n"))
+
+
+def test_a_frame_that_is_no_text_leaves_one_line_and_no_stack_trace() -> None:
+    alarm = record("Invalid UTF-8 sequence received from client.")
+    alarm.levelno, alarm.levelname = logging.ERROR, "ERROR"
+    alarm.exc_info = (ValueError, ValueError("not UTF-8"), None)
+
+    assert logs.WithoutFalseAlarms().filter(alarm)
+
+    assert alarm.levelname == "WARNING"
+    assert "\n" not in logging.Formatter().format(alarm)
