@@ -93,9 +93,11 @@ class SyncView(AsyncAPIView):
 
 
 def _read_body(request: Request) -> list[Message]:
-    body = request._request.body
-    if len(body) > get_settings().frame_max_bytes:
-        raise AccessRefusedError(413, f"a body has at most {get_settings().frame_max_bytes} bytes")
+    limit = get_settings().frame_max_bytes
+    # not .body, which has a limit of its own, for forms
+    body = request._request.read(limit + 1)
+    if len(body) > limit:
+        raise AccessRefusedError(413, f"a body has at most {limit} bytes")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise AccessRefusedError(415, "compressed bodies are not read")
     if request.content_type.partition(";")[0].strip().lower() != _JSON:
