@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from groundwork.visible_text import visible
+
 
 class Store(models.Model):
     """One ordered eventlog, named by a store id, and where it stands.
@@ -27,9 +29,19 @@ class Store(models.Model):
 
     class Meta:
         ordering = ("store_id",)
+        default_permissions = ("view",)
+        permissions = (("reset_store", "Can reset a store: every client starts over"),)
+        indexes = (
+            # finds them among many stores, and holds none while no reset is being cleaned up
+            models.Index(
+                fields=("id",),
+                name="livesync_store_to_purge",
+                condition=models.Q(oldest_generation__lt=models.F("generation")),
+            ),
+        )
 
     def __str__(self) -> str:
-        return self.store_id
+        return visible(self.store_id)
 
 
 class StoredEvent(models.Model):
@@ -60,6 +72,7 @@ class StoredEvent(models.Model):
 
     class Meta:
         ordering = ("store", "generation", "seq_num")
+        default_permissions = ()  # who may view a store may view its events
 
     def __str__(self) -> str:
         return f"{self.name} {self.seq_num}"

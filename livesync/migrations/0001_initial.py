@@ -91,6 +91,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("store_id",),
+                "permissions": (("reset_store", "Can reset a store: every client starts over"),),
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("oldest_generation__lt", models.F("generation"))),
+                        fields=["id"],
+                        name="livesync_store_to_purge",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -140,6 +149,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("store", "generation", "seq_num"),
+                "default_permissions": (),
             },
         ),
         migrations.RunPython(keep_events_by_store, migrations.RunPython.noop),

@@ -6,14 +6,13 @@ decides, writes, and commits; a reader takes a snapshot and no lock.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F
 
 from groundwork.connections import (
     DatabaseUnavailableError,
@@ -21,13 +20,22 @@ from groundwork.connections import (
     close_quietly,
     with_connection,
 )
-from livesync.models import Store
-from livesync.protocol.errors import StorageUnavailableError, StoreNotFoundError
-from livesync.storage import postgresql, sqlite
-from livesync.storage.backend_id import new_backend_id
-from livesync.storage.engine import Append, Outcome, Slice, StoreState
+from livesync.protocol.errors import StorageUnavailableError
+from livesync.storage import browsing, postgresql, resets, sqlite
+from livesync.storage.engine import (
+    Append,
+    Heading,
+    LoggedEvent,
+    Outcome,
+    Reset,
+    Slice,
+    StoreDetails,
+    StoreState,
+)
 from livesync.storage.errors import CommitBrokenError, CommitUnknownError
 from livesync.storage.plan import Plan, make_plan
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -60,30 +68,36 @@ class DatabaseEngine:
         found: dict[str, StoreState] = self._query("states", store_ids)
         return found
 
-    def reset(self, store_id: str) -> str:
-        with transaction.atomic(self.alias, durable=True):
-            stores = Store.objects.using(self.alias).select_for_update()
-            store = stores.filter(store_id=store_id).first()
-            if store is None:
-                raise StoreNotFoundError(store_id=store_id)
-            store.generation += 1
-            store.backend_id = new_backend_id()
-            store.head = store.event_count = store.byte_count = 0
-            store.last_push_at = None
-            store.save(using=self.alias)
-        return store.backend_id
+    def store_ids(self, *, after: str, max_stores: int) -> Sequence[str]:
+        return self._with_alias(browsing.store_ids, after, max_stores)
+
+    def inspect(self, store_id: str) -> StoreDetails | None:
+        return self._with_alias(browsing.inspect, store_id)
+
+    def headings(
+        self, store: StoreDetails, *, start: int, newest_first: bool, max_events: int
+    ) -> Sequence[Heading]:
+        return self._with_alias(browsing.headings, store, start, newest_first, max_events)
+
+    def events(
+        self, store: StoreDetails, seq_nums: Sequence[int], *, max_args_chars: int
+    ) -> Sequence[LoggedEvent]:
+        return self._with_alias(browsing.events, store, seq_nums, max_args_chars)
+
+    def lost_events(self, store: StoreDetails) -> int:
+        return self._with_alias(resets.lost_events, store)
+
+    def reset(self, store_id: str) -> Reset:
+        return resets.reset(self.alias, store_id)
+
+    def ended_events(self, store: StoreDetails) -> int:
+        return self._with_alias(resets.ended_events, store)
+
+    def has_ended_events(self) -> bool:
+        return self._with_alias(resets.has_ended_events)
 
     def purge(self, *, max_events: int) -> int:
-        stores = Store.objects.using(self.alias)
-        store = stores.filter(oldest_generation__lt=F("generation")).order_by("id").first()
-        if store is None:
-            return 0
-        with connections[self.alias].cursor() as cursor:
-            cursor.execute(_PURGE, (store.pk, store.generation, max_events))
-            deleted = int(cursor.rowcount)
-        if deleted < max_events:
-            stores.filter(pk=store.pk).update(oldest_generation=store.generation)
-        return deleted
+        return self._with_alias(resets.purge, max_events)
 
     def _query(self, name: str, *args: Any) -> Any:
         def run(connection: BaseDatabaseWrapper) -> Any:
@@ -91,6 +105,12 @@ class DatabaseEngine:
 
         try:
             return with_connection(self.alias, run)
+        except DatabaseUnavailableError as error:
+            raise StorageUnavailableError(str(error)) from error
+
+    def _with_alias(self, work: Callable[..., T], *args: Any) -> T:
+        try:
+            return with_connection(self.alias, lambda _: work(self.alias, *args))
         except DatabaseUnavailableError as error:
             raise StorageUnavailableError(str(error)) from error
 
@@ -114,14 +134,6 @@ class DatabaseEngine:
                 if time.monotonic() > give_up_at:
                     raise CommitUnknownError("the outcome of a commit is unknown") from error
             time.sleep(_SETTLE_EVERY_S)
-
-
-_PURGE = """
-    DELETE FROM livesync_storedevent WHERE (store_id, generation, seq_num) IN (
-        SELECT store_id, generation, seq_num FROM livesync_storedevent
-        WHERE store_id = %s AND generation < %s ORDER BY generation, seq_num LIMIT %s
-    )
-"""
 
 
 def _store(connection: BaseDatabaseWrapper, appends: Sequence[Append]) -> Sequence[Outcome]:

@@ -1,4 +1,4 @@
-"""The storage interface: append, read, reset; what each engine owes its callers.
+"""The storage interface: append, read, look, reset; what each engine owes its callers.
 
 Every engine owes this, and one contract suite holds all of them to it:
 
@@ -13,6 +13,7 @@ All methods block and are called from threads of ours, never from an event loop.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from livesync.protocol.events import Event
@@ -60,6 +61,58 @@ class Slice(NamedTuple):
     remaining: int
 
 
+class StoreDetails(NamedTuple):
+    """All that is known of a store without reading its events, as of one instant.
+
+    ``key`` is the engine's own name for it. ``oldest_generation`` is below ``generation`` while
+    events of before a reset await their deletion. ``byte_count`` adds up the UTF-8
+    bytes of the events' names and args.
+    """
+
+    key: int
+    store_id: str
+    generation: int
+    oldest_generation: int
+    backend_id: str
+    head: int
+    event_count: int
+    byte_count: int
+    created_at: datetime
+    last_push_at: datetime | None
+
+
+class Heading(NamedTuple):
+    """What an event is about, without its args; ``args_bytes`` is their size in UTF-8."""
+
+    seq_num: int
+    name: str
+    client_id: str
+    args_bytes: int
+
+
+class LoggedEvent(NamedTuple):
+    """A stored event to look at; ``args`` may have been cut, ``args_bytes`` is the whole size."""
+
+    seq_num: int
+    parent_seq_num: int
+    ordinal: int
+    name: str
+    args: str | None
+    args_bytes: int
+    client_id: str
+    session_id: str
+    created_at: str
+
+
+class Reset(NamedTuple):
+    """A history that was ended with ``event_count`` events, and the identity of the new one."""
+
+    store_id: str
+    old_backend_id: str
+    backend_id: str
+    event_count: int
+
+
 Outcome = Appended | Exception
 
 
@@ -86,14 +139,53 @@ class Engine(Protocol):
     def states(self, store_ids: Sequence[str]) -> dict[str, StoreState]:
         """The states of those stores that exist."""
 
-    def reset(self, store_id: str) -> str:
-        """Give a store a new, empty history, at once however long the old one; the new backend id.
+    def store_ids(self, *, after: str, max_stores: int) -> Sequence[str]:
+        """The ids of the stores that follow ``after`` ("": from the start), in their order."""
+
+    def inspect(self, store_id: str) -> StoreDetails | None:
+        """What is known of a store; None if there is no such store."""
+
+    def headings(
+        self, store: StoreDetails, *, start: int, newest_first: bool, max_events: int
+    ) -> Sequence[Heading]:
+        """The history's events from number ``start`` on, in the order asked for.
+
+        A contiguous piece, unless a reset has ended the history meanwhile.
+        """
+
+    def events(
+        self, store: StoreDetails, seq_nums: Sequence[int], *, max_args_chars: int
+    ) -> Sequence[LoggedEvent]:
+        """Those of the history's events that have one of ``seq_nums``, oldest first.
+
+        At most ``max_args_chars`` characters of each one's args.
+        """
+
+    def lost_events(self, store: StoreDetails) -> int:
+        """How many events of the store belong to no history that is, or that waits for ``purge``.
+
+        None, if all is well.
+        """
+
+    def reset(self, store_id: str) -> Reset:
+        """Give a store a new, empty history, at once however long the old one.
 
         The old events are deleted by ``purge``.
 
         Raises:
             StoreNotFoundError: there is no such store.
+            StorageUnavailableError: the database is out of reach. If the connection broke at the
+                end, the store may have been reset nevertheless.
         """
 
+    def ended_events(self, store: StoreDetails) -> int:
+        """How many events of the store wait for ``purge``; takes time in proportion."""
+
+    def has_ended_events(self) -> bool:
+        """Whether there is any work for ``purge``."""
+
     def purge(self, *, max_events: int) -> int:
-        """Delete up to ``max_events`` events of histories that a reset has ended; how many."""
+        """Delete up to ``max_events`` events of histories that a reset has ended; how many.
+
+        0 means that none is left, or that others are deleting the rest.
+        """
