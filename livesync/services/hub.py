@@ -18,6 +18,7 @@ from livesync.protocol.errors import LivesyncError
 from livesync.services.append import add_listener, remove_listener
 from livesync.services.hints import Hint, HintBus, make_bus
 from livesync.services.live_pull import LivePull, encode_news
+from livesync.services.purge import purge_if_needed
 from livesync.storage import get_engine, get_readers
 from livesync.storage.engine import Appended
 
@@ -126,6 +127,7 @@ class Hub:
             await asyncio.sleep(interval * random.uniform(1 - _JITTER, 1 + _JITTER))
             try:
                 await self.reconcile()
+                await get_readers().run(purge_if_needed)
             except LivesyncError as error:
                 logger.warning("live pulls could not be compared with the database: %s", error)
             except Exception:
