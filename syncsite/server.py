@@ -2,25 +2,29 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from types import FrameType
 
 from uvicorn import Config, Server
 
+from livesync.conf import get_settings
 from syncsite.http_protocol import URL_MAX_BYTES
 from syncsite.listening import BACKLOG
 
 DRAIN_S = 5.0
+DRAIN_MARGIN_S = 1.0
 # for responses that are still being sent after the drain; together they stay below the 10 seconds
 # that process managers usually grant
 GRACE_S = 3
 FORCE_CHECK_S = 0.1
-# the largest frame a client may send; a client's own limit for a push is 900,000 bytes
-FRAME_MAX_BYTES = 1_048_576
 _GC_THRESHOLDS = (20_000, 20, 50)
+
+logger = logging.getLogger(__name__)
 
 Drain = Callable[[float], Awaitable[None]]
 
@@ -42,7 +46,7 @@ def server_config(*, workers: int, access_log: bool, trust_proxy: bool) -> Confi
         # compression takes a third of the throughput, and memory for each socket; and a small
         # frame could unpack to a huge one
         ws_per_message_deflate=False,
-        ws_max_size=FRAME_MAX_BYTES,
+        ws_max_size=get_settings().frame_max_bytes,
         lifespan="on",
         log_config=None,
         access_log=access_log,
@@ -89,11 +93,17 @@ class DrainingServer(Server):
 
     async def _drain_unless_forced(self) -> None:
         draining = asyncio.ensure_future(self._drain(DRAIN_S))
-        while not draining.done() and not self.force_exit:
+        give_up_at = time.monotonic() + DRAIN_S + DRAIN_MARGIN_S
+        while not (draining.done() or self.force_exit or time.monotonic() > give_up_at):
             # a signal handler cannot wake the loop for us, so look every moment
             await asyncio.wait({draining}, timeout=FORCE_CHECK_S)
         draining.cancel()
-        await asyncio.gather(draining, return_exceptions=True)
+        try:
+            await draining
+        except asyncio.CancelledError:
+            logger.warning("stopped before every push was answered")
+        except Exception:
+            logger.exception("the drain failed")
 
 
 class WorkerServer(DrainingServer):

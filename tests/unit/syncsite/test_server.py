@@ -91,15 +91,35 @@ async def test_a_second_signal_ends_the_drain(listener: socket.socket, second: i
     assert cancelled.is_set()
 
 
-async def test_a_drain_that_fails_does_not_keep_the_server(listener: socket.socket) -> None:
+async def test_a_drain_that_fails_does_not_keep_the_server(
+    listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
     async def drain(timeout_s: float) -> None:
         raise ZeroDivisionError
 
     server = DrainingServer(config(), drain)
     task = await serve(server, listener)
     server.handle_exit(signal.SIGTERM, None)
-
     await task
+
+    assert "the drain failed" in caplog.text
+
+
+async def test_a_drain_that_never_ends_does_not_keep_the_server(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("syncsite.server.DRAIN_S", 0.0)
+    monkeypatch.setattr("syncsite.server.DRAIN_MARGIN_S", 0.0)
+
+    async def drain(timeout_s: float) -> None:
+        await asyncio.Event().wait()
+
+    server = DrainingServer(config(), drain)
+    task = await serve(server, listener)
+    server.handle_exit(signal.SIGTERM, None)
+    await task
+
+    assert "stopped before every push was answered" in caplog.text
 
 
 async def test_the_garbage_collector_leaves_alone_what_start_up_made(
