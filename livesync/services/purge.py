@@ -8,7 +8,7 @@ itself when it comes back: every reconcile tick looks whether there is work.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from django.db import connections
@@ -25,15 +25,18 @@ PAUSE_S = 0.02
 """Time between two transactions; SQLite lets waiting writers in only where there is a gap."""
 
 
-def purge_ended_histories() -> Iterator[int]:
+def purge_ended_histories(pause: Callable[[float], object] = time.sleep) -> Iterator[int]:
     """Delete the events of all ended histories; gives the number of each small step.
+
+    Args:
+        pause: waits for some seconds between two steps.
 
     Raises:
         StorageUnavailableError: the database is out of reach; what was deleted stays deleted.
     """
     while deleted := get_engine().purge(max_events=PURGE_EVENTS):
         yield deleted
-        time.sleep(PAUSE_S)
+        pause(PAUSE_S)
 
 
 class Purger:
@@ -43,7 +46,7 @@ class Purger:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_wanted = False
-        self._is_stopping = False
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """See to it that everything ended by now gets deleted; returns at once."""
@@ -57,11 +60,9 @@ class Purger:
 
     def stop(self) -> None:
         """End the thread after the step it is at; what is left waits for another ``start``."""
-        with self._lock:
-            thread, self._is_stopping = self._thread, True
-        if thread is not None:
-            thread.join()
-        self._is_stopping = False
+        self._stopping.set()
+        self.join()
+        self._stopping.clear()
 
     def join(self) -> None:
         """Wait until there is nothing left to do."""
@@ -79,7 +80,7 @@ class Purger:
 
     def _is_work_left(self) -> bool:
         with self._lock:
-            is_wanted = self._is_wanted and not self._is_stopping
+            is_wanted = self._is_wanted and not self._stopping.is_set()
             self._is_wanted = False
             if not is_wanted:
                 self._thread = None
@@ -88,9 +89,9 @@ class Purger:
     def _purge(self) -> None:
         deleted = 0
         try:
-            for count in purge_ended_histories():
+            for count in purge_ended_histories(self._stopping.wait):
                 deleted += count
-                if self._is_stopping:
+                if self._stopping.is_set():
                     break
         except StorageUnavailableError as error:
             logger.warning("deleting the events of ended histories was interrupted: %s", error)

@@ -9,6 +9,7 @@ from livesync.protocol.errors import StorageUnavailableError, StoreNotFoundError
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Reset, StoreDetails
 
+_LOCK_TIMEOUT = "5s"
 _HAS_ENDED = Q(oldest_generation__lt=F("generation"))
 _DELETE = """
     DELETE FROM livesync_storedevent WHERE (store_id, generation, seq_num) IN (
@@ -62,7 +63,7 @@ def _reset(alias: str, store_id: str) -> Reset:
     connection = connections[alias]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '5s'")
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
     store = Store.objects.using(alias).select_for_update().filter(store_id=store_id).first()
     if store is None:
         raise StoreNotFoundError(store_id=store_id)

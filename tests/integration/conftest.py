@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 from groundwork.frames import get_registry
 from livesync.services.append import get_writer
 from livesync.services.hub import all_hubs
+from livesync.services.purge import get_purger
 from livesync.storage import get_engine, get_readers
 from livesync.storage.database import DatabaseEngine
 from syncsite.databases import databases
@@ -104,12 +105,13 @@ def stop_services() -> None:
     """End the threads of this process, and with them their connections."""
     get_writer().stop()
     get_readers().stop()
+    get_purger().stop()
     forget_services()
 
 
 def forget_services() -> None:
     """Let the next caller make them anew."""
-    for cached in (get_engine, get_writer, get_readers):
+    for cached in (get_engine, get_writer, get_readers, get_purger):
         cached.cache_clear()
 
 

@@ -39,7 +39,12 @@ def test_what_cannot_be_seen_is_spelt_out(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("café", r"caf\u{e9}"), ("cafe\u0301", r"cafe\u{301}"), ("\uff41", r"\u{ff41}"), ("a b", "a b")],
+    [
+        ("café", r"caf\u{e9}"),
+        ("cafe\u0301", r"cafe\u{301}"),
+        ("\uff41", r"\u{ff41}"),
+        ("a b", "a b"),
+    ],
 )
 def test_in_ascii_nothing_looks_alike(text: str, shown: str) -> None:
     assert in_ascii(text) == shown

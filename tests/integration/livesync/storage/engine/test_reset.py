@@ -1,13 +1,29 @@
 """A reset ends a history at once; what it leaves behind is deleted later, in pieces."""
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 
-from livesync.protocol.errors import BackendIdMismatchError, StoreNotFoundError
+from livesync.protocol.errors import (
+    BackendIdMismatchError,
+    StorageUnavailableError,
+    StoreNotFoundError,
+)
+from livesync.storage import resets
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Slice, StoreState
 from tests.factories import make_events
-from tests.storage import STORE, find, numbers, push, read, stored_events
+from tests.storage import (
+    ALIAS,
+    STORE,
+    execute,
+    find,
+    hold_store,
+    numbers,
+    own_connection,
+    push,
+    read,
+    stored_events,
+)
 
 
 def test_a_store_starts_over_under_a_new_id(engine: DatabaseEngine) -> None:
@@ -91,3 +107,38 @@ def test_without_a_reset_there_is_nothing_to_purge(engine: DatabaseEngine) -> No
 
     assert engine.purge(max_events=100) == 0
     assert numbers(engine) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
+def test_who_finds_nothing_free_to_delete_does_not_call_the_store_clean(
+    engine: DatabaseEngine,
+) -> None:
+    push(engine, make_events(3))
+    engine.reset(STORE)
+    with own_connection() as other:
+        execute(other, "BEGIN")
+        execute(other, "DELETE FROM livesync_storedevent")
+
+        assert engine.purge(max_events=10) == 0
+        assert engine.has_ended_events()
+
+        execute(other, "ROLLBACK")
+    assert engine.purge(max_events=10) == 3
+
+
+def test_a_database_that_is_held_is_told_as_out_of_reach(
+    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = push(engine, make_events(1))
+    with own_connection() as other:
+        hold_store(other)
+        if other.vendor == "sqlite":
+            execute(connections[ALIAS], "PRAGMA busy_timeout = 10")
+        else:
+            monkeypatch.setattr(resets, "_LOCK_TIMEOUT", "10ms")
+
+        with pytest.raises(StorageUnavailableError):
+            engine.reset(STORE)
+
+    assert engine.states([STORE])[STORE].backend_id == before.backend_id
+    assert engine.reset(STORE).old_backend_id == before.backend_id
