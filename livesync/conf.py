@@ -17,7 +17,8 @@ class LivesyncSettings:
     """What ``livesync.hooks.SharedSecretHooks`` compares with; at least 16 characters."""
 
     open_to_network: bool = False
-    """In development, let other machines sync although no authentication is chosen."""
+    """In development, let other machines sync although no authentication is chosen, and pages that
+    this machine serves to them."""
 
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may connect, as ``https://app.example``; ``*`` for any. With DEBUG every

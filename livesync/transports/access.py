@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth import aget_user
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, parse_cookie
+from django.http.request import validate_host
 
 from livesync import hooks
 from livesync.conf import get_settings
@@ -68,6 +69,8 @@ def is_origin_allowed(origin: str) -> bool:
     tuned = get_settings()
     if settings.DEBUG and _is_loopback_origin(origin):
         return True
+    if settings.DEBUG and tuned.open_to_network and _is_served_from_here(origin):
+        return True
     known = {_normal(allowed) for allowed in tuned.allowed_origins}
     return "*" in known or _normal(origin) in known
 
@@ -116,6 +119,15 @@ def _is_loopback_origin(origin: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_served_from_here(origin: str) -> bool:
+    """Whether the page comes from a host that is this machine, on whatever port."""
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
+    return validate_host(host, settings.ALLOWED_HOSTS)
 
 
 def _normal(origin: str) -> str:
