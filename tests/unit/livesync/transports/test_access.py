@@ -1,7 +1,7 @@
 """Which pages may connect."""
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import SettingsWrapper
 
 from livesync.transports.access import is_origin_allowed
 
