@@ -1,7 +1,8 @@
 """Which pages may connect."""
 
+from typing import Any
+
 import pytest
-from pytest_django import SettingsWrapper
 
 from livesync.transports.access import is_origin_allowed
 
@@ -9,7 +10,7 @@ LAN_PAGE = "http://192.168.1.20:5173"
 
 
 @pytest.fixture
-def development(settings: SettingsWrapper) -> SettingsWrapper:
+def development(settings: Any) -> Any:
     settings.DEBUG = True
     settings.ALLOWED_HOSTS = ["localhost", "192.168.1.20"]
     settings.LIVESYNC = {}
@@ -19,9 +20,7 @@ def development(settings: SettingsWrapper) -> SettingsWrapper:
 @pytest.mark.parametrize(
     "origin", ["http://localhost:5173", "http://127.0.0.1:1", "https://[::1]:8443"]
 )
-def test_in_development_pages_of_this_machine_may(
-    development: SettingsWrapper, origin: str
-) -> None:
+def test_in_development_pages_of_this_machine_may(development: Any, origin: str) -> None:
     assert is_origin_allowed(origin)
 
 
@@ -29,12 +28,12 @@ def test_in_development_pages_of_this_machine_may(
     "origin",
     ["https://evil.example", "null", "http://localhost.evil.example", LAN_PAGE, "http://["],
 )
-def test_in_development_others_may_not(development: SettingsWrapper, origin: str) -> None:
+def test_in_development_others_may_not(development: Any, origin: str) -> None:
     assert not is_origin_allowed(origin)
 
 
 def test_a_site_open_to_the_network_welcomes_the_pages_it_serves_there(
-    development: SettingsWrapper,
+    development: Any,
 ) -> None:
     development.LIVESYNC = {"open_to_network": True}
 
@@ -58,16 +57,14 @@ def test_a_site_open_to_the_network_welcomes_the_pages_it_serves_there(
         ("file://", True),
     ],
 )
-def test_in_production_the_list_decides(
-    settings: SettingsWrapper, origin: str, is_allowed: bool
-) -> None:
+def test_in_production_the_list_decides(settings: Any, origin: str, is_allowed: bool) -> None:
     settings.DEBUG = False
     settings.LIVESYNC = {"allowed_origins": ("https://app.example", "tauri://localhost", "file://")}
 
     assert is_origin_allowed(origin) is is_allowed
 
 
-def test_a_star_allows_every_page(settings: SettingsWrapper) -> None:
+def test_a_star_allows_every_page(settings: Any) -> None:
     settings.DEBUG = False
     settings.LIVESYNC = {"allowed_origins": ("*",)}
 
