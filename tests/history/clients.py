@@ -14,6 +14,7 @@ from typing import Any, Literal
 from tests.history.events import entry_of
 from tests.history.history import (
     Entry,
+    FinalLog,
     PageReceived,
     PullEnded,
     PullInvoked,
@@ -239,11 +240,18 @@ class Poller(Client):
 
 
 class FinalReader(Client):
-    """Reads a store from its start when all is over; ``entries`` is then the final log."""
+    """Reads a store from its start when all is over."""
 
     def __init__(self, name: str, **client: Any) -> None:
         super().__init__(name, **client)
         self.entries: list[Entry] = []
+
+    @property
+    def log(self) -> FinalLog:
+        """What it has read."""
+        return FinalLog(
+            store=self.store, backend_id=self.backend_id or "", entries=tuple(self.entries)
+        )
 
     async def run(self) -> None:
         while not await self.pull(None):

@@ -26,7 +26,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A definite error: the tag of the wire's error, or ``Die``."""
+    """A definite error: the tag of the wire's error, ``Die``, or the client's own ``NotSent``."""
 
     tag: str
     head: int | None = None

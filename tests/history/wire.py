@@ -17,6 +17,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.protocol import State
 
 from tests.history.history import Refusal
 
@@ -35,6 +36,10 @@ _request_ids = itertools.count()
 
 class CutError(Exception):
     """The connection ended, or nothing came: what became of the request is unknown."""
+
+
+class NotSentError(CutError):
+    """There was no connection any more when the request was to be sent: it never went out."""
 
 
 class RefusedError(Exception):
@@ -70,6 +75,7 @@ class Link(Protocol):
 
         Raises:
             RefusedError: it was refused.
+            NotSentError: the server cannot know of it.
             CutError: nobody knows.
         """
 
@@ -175,6 +181,8 @@ class WebSocketLink:
         return message
 
     async def _send(self, message: Message) -> None:
+        if self._socket.state is not State.OPEN:
+            raise NotSentError(self._end)
         try:
             await self._socket.send(msgspec.json.encode(message).decode())
         except WebSocketException as error:
@@ -243,6 +251,8 @@ class HttpLink:
             answer = await self._client.post(self._url, content=body, headers=headers)
             answer.raise_for_status()
             messages = msgspec.json.decode(answer.content, type=list[Message])
+        except httpx.ConnectError as error:
+            raise NotSentError(repr(error)) from error
         except (httpx.HTTPError, msgspec.MsgspecError) as error:
             raise CutError(repr(error)) from error
         if not messages or messages[-1]["_tag"] != "Exit":

@@ -218,9 +218,7 @@ class _Run:
         number = self._plan.stores.index(store)
         reader = FinalReader(f"final{number}", **self._client(number))
         await self._work(reader)
-        return FinalLog(
-            store=store, backend_id=reader.backend_id or "", entries=tuple(reader.entries)
-        )
+        return reader.log
 
     async def _late(self, readers: list[LiveReader], logs: list[FinalLog]) -> list[str]:
         ends = {

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from tests.history.clients import Client
 from tests.history.events import event_of
 from tests.history.history import Entry, PushAnswered, PushInvoked, Refusal
-from tests.history.wire import Cursor, CutError, Link, RefusedError, open_http
+from tests.history.wire import Cursor, CutError, Link, NotSentError, RefusedError, open_http
 
 GAP_CHANCE = 0.02
 """How often a number is not the next one: gaps are legal, as long as the chain holds."""
@@ -43,6 +43,8 @@ class Writer(Client):
         self._acked = acked
         self._is_enough = is_enough
         self._seen: set[str] = set()
+        self.refusal: Refusal | None = None
+        """Why its last push was refused, if it was."""
 
     async def run(self) -> None:
         await self.catch_up()
@@ -74,6 +76,9 @@ class Writer(Client):
             self._end_push(op, "fail", error.refusal)
             if error.refusal.tag != "ServerAheadError":
                 await self._refused(error.refusal)
+        except NotSentError as error:
+            self._end_push(op, "fail", Refusal(tag="NotSent", note=str(error)))
+            await self.lose_link()
         except (CutError, asyncio.CancelledError) as error:
             self._end_push(op, "info", note=repr(error))
             if isinstance(error, asyncio.CancelledError):
@@ -123,6 +128,7 @@ class Writer(Client):
         answered = PushAnswered(
             op=op, at=self._recorder.now(), outcome=outcome, refusal=refusal, note=note
         )
+        self.refusal = refusal
         self._recorder.write(answered)
 
 
