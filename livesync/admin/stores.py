@@ -1,0 +1,163 @@
+"""The list of stores and the page of one: read-only, with ways to its events and to a reset."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from groundwork.visible_text import in_ascii
+from livesync.admin.events import EventPages
+from livesync.admin.pages import shown_id
+from livesync.admin.reset import ResetPage
+from livesync.models import Store
+from livesync.services.stores import count_live_pulls
+
+if TYPE_CHECKING:  # generic in the stubs only
+    _ModelAdmin = ModelAdmin[Store]
+    _Paginator = Paginator[Store]
+else:
+    _ModelAdmin, _Paginator = ModelAdmin, Paginator
+
+LIST_MAX_STORES = 10_000
+"""Most stores that are counted and paged through; the search finds the others."""
+
+
+class BoundedPaginator(_Paginator):
+    """Counts no further than ``LIST_MAX_STORES``: counting them all takes longer than the page."""
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether there are more."""
+        return self._counted > LIST_MAX_STORES
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, LIST_MAX_STORES)
+
+    @cached_property
+    def _counted(self) -> int:
+        assert isinstance(self.object_list, QuerySet)
+        return self.object_list.order_by()[: LIST_MAX_STORES + 1].count()
+
+
+class StoreAdmin(_ModelAdmin):
+    """Lists, finds and shows stores; nothing can be added, changed or deleted by form."""
+
+    list_display = (
+        "listed_id",
+        "events",
+        "size",
+        "head",
+        "last_push",
+        "live_pulls",
+        "backend",
+    )
+    search_fields = ("store_id",)
+    search_help_text = "Any part of a store id."
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    actions = None
+    fieldsets = (
+        (None, {"fields": ("listed_id", "created")}),
+        ("History", {"fields": ("events", "size", "head", "last_push")}),
+        ("Identity", {"fields": ("backend", "resets", "clean_up")}),
+        ("Clients", {"fields": ("live_pulls",)}),
+    )
+    readonly_fields = (
+        "listed_id",
+        "created",
+        "events",
+        "size",
+        "last_push",
+        "backend",
+        "resets",
+        "clean_up",
+        "live_pulls",
+    )
+
+    class Media:
+        css = {"all": ("livesync/admin.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Store | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Store | None = None) -> bool:
+        return False
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        """Whether this user may reset stores."""
+        return request.user.has_perm("livesync.reset_store")
+
+    def get_urls(self) -> list[URLPattern]:
+        # before Django's own, the last of which takes anything
+        return [*EventPages(self).urls(), *ResetPage(self).urls(), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {"has_reset_permission": self.has_reset_permission(request)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    @admin.display(description="store", ordering="store_id")
+    def listed_id(self, store: Store) -> SafeString:
+        """The id, and once more in ASCII where another one might look the same."""
+        if store.store_id.isascii():
+            return shown_id(store)
+        ascii_id = in_ascii(store.store_id)
+        return format_html('{}<div class="exact in-ascii">{}</div>', shown_id(store), ascii_id)
+
+    @admin.display(description="events", ordering="event_count")
+    def events(self, store: Store) -> SafeString:
+        url = reverse("admin:livesync_store_events", args=(store.pk,))
+        return format_html('<a href="{}">{}</a>', url, f"{store.event_count:,}")
+
+    @admin.display(description="size", ordering="byte_count")
+    def size(self, store: Store) -> str:
+        return filesizeformat(store.byte_count)
+
+    @admin.display(description="backend id", ordering="backend_id")
+    def backend(self, store: Store) -> SafeString:
+        return format_html('<span class="exact">{}</span>', store.backend_id)
+
+    @admin.display(description="last push", ordering="last_push_at")
+    def last_push(self, store: Store) -> str:
+        return "never" if store.last_push_at is None else _utc(store.last_push_at)
+
+    @admin.display(description="created at", ordering="created_at")
+    def created(self, store: Store) -> str:
+        return _utc(store.created_at)
+
+    @admin.display(description="live pulls here")
+    def live_pulls(self, store: Store) -> int:
+        """In the process that answers; other workers have their own."""
+        return count_live_pulls(store.store_id)
+
+    @admin.display(description="resets")
+    def resets(self, store: Store) -> int:
+        return store.generation - 1
+
+    @admin.display(description="old events")
+    def clean_up(self, store: Store) -> str:
+        is_done = store.oldest_generation == store.generation
+        return "none" if is_done else "being deleted in the background"
+
+
+def _utc(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
