@@ -30,6 +30,7 @@ class RowLockedError(DatabaseUnavailableError):
 
 _LOCK_TIMEOUT = "55P03"  # PostgreSQL: lock_not_available
 _RETRIED_STATES = ("40001", "40P01")  # serialization failure, deadlock
+_SESSION_OVER = ("08", "57P")  # connection exceptions; shut down by the administrator, crashed
 _MAX_TRIES = 3
 
 
@@ -168,12 +169,19 @@ def sql_state(error: BaseException | None) -> str | None:
     return None
 
 
-def _may_succeed_at_once(error: Exception, *, was_open: bool) -> bool:
+def is_session_over(error: BaseException) -> bool:
+    """Whether an operational error is, or may be, the last word of its connection.
+
+    The server may have said so while the driver has not noticed the end of the connection yet.
+    """
     state = sql_state(error)
-    if state in _RETRIED_STATES:
+    return state is None or state.startswith(_SESSION_OVER)
+
+
+def _may_succeed_at_once(error: Exception, *, was_open: bool) -> bool:
+    if sql_state(error) in _RETRIED_STATES:
         return True
-    is_stale = was_open and (state is None or state.startswith(("08", "57P")))
-    return is_stale and not _is_sqlite_busy(error)
+    return was_open and is_session_over(error) and not _is_sqlite_busy(error)
 
 
 def _is_sqlite_busy(error: Exception) -> bool:

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+_MAX_COMMITS = 3
 _SETTLE_FOR_S = 10.0
 _SETTLE_EVERY_S = 0.2
 _STATEMENTS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
@@ -115,13 +116,15 @@ class DatabaseEngine:
             raise StorageUnavailableError(str(error)) from error
 
     def _commit_or_settle(self, appends: Sequence[Append]) -> Sequence[Outcome]:
-        while True:
+        for _ in range(_MAX_COMMITS):
             try:
                 return with_connection(self.alias, lambda connection: _store(connection, appends))
             except CommitBrokenError as broken:
                 logger.warning("%s: the connection broke on COMMIT", self.alias)
                 if self._is_stored(broken.plan):
                     return broken.plan.outcomes
+        # a disk that fails at every COMMIT would keep the writer here for ever
+        raise StorageUnavailableError("no COMMIT took effect; nothing was stored")
 
     def _is_stored(self, plan: Plan) -> bool:
         """Ask a new connection for the outcome of a commit, for as long as a caller may wait."""

@@ -12,6 +12,7 @@ from typing import Any, LiteralString, TypeAlias, cast
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from groundwork.connections import is_session_over
 from livesync.protocol.messages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
@@ -109,7 +110,7 @@ def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime)
                 _execute(driver, UPDATE_STORES, _store_arrays(plan, now))
             _execute(driver, "COMMIT")
     except psycopg.OperationalError as error:
-        if driver.closed:
+        if driver.closed or is_session_over(error):
             raise CommitBrokenError(plan) from error
         raise
 

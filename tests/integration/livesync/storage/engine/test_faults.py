@@ -1,9 +1,13 @@
 """A fault of the database that passes is told as such, and leaves nothing behind."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.backends.signals import connection_created
 
 from livesync.protocol.errors import StorageUnavailableError
 from livesync.storage.database import DatabaseEngine
@@ -59,20 +63,33 @@ def test_reading_waits_for_no_lock(engine: DatabaseEngine) -> None:
         assert engine.states([STORE])[STORE].head == 1
 
 
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No connection, this one or a new one, may let the file grow."""
+
+    def limit(connection: Any, **_: Any) -> None:
+        execute(connection, "PRAGMA max_page_count = 1")  # which means: as large as it is
+
+    execute(connections[ALIAS], "VACUUM")  # pages that earlier tests have freed would be room
+    limit(connections[ALIAS])
+    connection_created.connect(limit)
+    try:
+        yield
+    finally:
+        connection_created.disconnect(limit)
+        connections[ALIAS].close()
+
+
 @only_sqlite
 def test_a_full_disk_refuses_pushes_and_lets_reads_go_on_until_there_is_room(
     engine: DatabaseEngine,
 ) -> None:
     push(engine, make_events(1))
-    connection = connections[ALIAS]
     large = make_events(50, after=1, args=json.dumps("x" * 10_000))
 
-    # pages that earlier tests have freed would be room
-    execute(connection, "VACUUM")
-    execute(connection, "PRAGMA max_page_count = 1")  # SQLite takes it for "as large as it is"
-    with pytest.raises(StorageUnavailableError):
-        engine.commit([Append(STORE, None, large)])
-    assert numbers(engine) == [1]
+    with full_disk():
+        with pytest.raises(StorageUnavailableError):
+            engine.commit([Append(STORE, None, large)])
+        assert numbers(engine) == [1]
 
-    # the connection was closed, and the limit went with it
     assert push(engine, large).head == 51

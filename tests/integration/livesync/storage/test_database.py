@@ -1,0 +1,286 @@
+"""What the database engine says when nobody has told it whether a COMMIT took effect."""
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import OperationalError, connections
+
+from livesync.protocol.errors import ServerAheadError, StorageUnavailableError
+from livesync.storage import database
+from livesync.storage.database import DatabaseEngine
+from livesync.storage.engine import Append, Appended
+from livesync.storage.errors import CommitBrokenError, CommitUnknownError
+from tests.cut_link import Cut, CutLink
+from tests.factories import make_event, make_events
+from tests.integration.conftest import Databases, alias_on
+from tests.storage import (
+    ALIAS,
+    STATEMENTS,
+    STORE,
+    find,
+    numbers,
+    own_connection,
+    push,
+    run_in_threads,
+    terminate,
+)
+
+only_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
+
+
+class Commits:
+    """Lets the next commits break, before they took effect or after."""
+
+    def __init__(self, vendor: str) -> None:
+        self._commit = STATEMENTS[vendor].write_and_commit
+        self.plan: list[str] = []
+        self.tried = 0
+
+    def __call__(self, connection: Any, plan: Any, now: Any) -> None:
+        self.tried += 1
+        what = self.plan.pop(0) if self.plan else ""
+        if what != "before":
+            self._commit(connection, plan, now)
+        if what:
+            raise CommitBrokenError(plan)
+
+
+@pytest.fixture
+def commits(engine: DatabaseEngine, vendor: str, monkeypatch: pytest.MonkeyPatch) -> Commits:
+    commits = Commits(vendor)
+    monkeypatch.setattr(STATEMENTS[vendor], "write_and_commit", commits)
+    monkeypatch.setattr(database, "_SETTLE_EVERY_S", 0.001)
+    return commits
+
+
+def test_a_commit_that_took_effect_is_not_done_again(
+    engine: DatabaseEngine, commits: Commits
+) -> None:
+    commits.plan = ["after"]
+
+    done = push(engine, make_events(3))
+
+    assert (done.head, commits.tried) == (3, 1)
+    assert numbers(engine) == [1, 2, 3]
+
+
+def test_a_commit_that_took_no_effect_is_done_again(
+    engine: DatabaseEngine, commits: Commits
+) -> None:
+    commits.plan = ["before"]
+
+    done = push(engine, make_events(3))
+
+    assert (done.head, commits.tried) == (3, 2)
+    assert numbers(engine) == [1, 2, 3]
+
+
+def test_each_append_of_a_broken_group_keeps_its_outcome(
+    engine: DatabaseEngine, commits: Commits
+) -> None:
+    commits.plan = ["after"]
+
+    a, ahead, b = engine.commit(
+        [
+            Append("a", None, make_events(2)),
+            Append("a", None, make_events(2)),
+            Append("b", None, [make_event(1, args=None), make_event(2, args="null", name="")]),
+        ]
+    )
+
+    assert isinstance(a, Appended)
+    assert isinstance(ahead, ServerAheadError)
+    assert isinstance(b, Appended)
+    assert (numbers(engine, "a"), numbers(engine, "b")) == ([1, 2], [1, 2])
+
+
+def test_a_store_that_was_only_made_is_simply_made_again(
+    engine: DatabaseEngine, commits: Commits
+) -> None:
+    commits.plan = ["after", "before"]
+
+    made = push(engine, [])
+
+    assert engine.states([STORE])[STORE].backend_id == made.backend_id
+
+
+def test_events_of_somebody_else_under_the_same_numbers_are_not_ours(
+    engine: DatabaseEngine, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds = database._holds
+
+    def another_was_faster(connection: Any, plan: Any) -> bool:
+        run_in_threads(1, lambda _: push(engine, make_events(2, name="another")))
+        return holds(connection, plan)
+
+    commits.plan = ["before"]
+    monkeypatch.setattr(database, "_holds", another_was_faster)
+
+    with pytest.raises(ServerAheadError):
+        push(engine, make_events(2))
+
+    assert find("SELECT name FROM livesync_storedevent") == [("another",)] * 2
+
+
+def test_a_commit_that_never_takes_effect_is_given_up(
+    engine: DatabaseEngine, commits: Commits
+) -> None:
+    commits.plan = ["before"] * 1_000
+
+    with pytest.raises(StorageUnavailableError):
+        engine.commit([Append(STORE, None, make_events(1))])
+
+    assert commits.tried < 10
+    commits.plan = []
+    assert push(engine, make_events(1)).head == 1
+
+
+@pytest.mark.parametrize("what", ["before", "after"])
+def test_when_the_database_cannot_be_asked_nobody_is_told_either_way(
+    engine: DatabaseEngine, commits: Commits, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def out_of_reach(*_: Any) -> Any:
+        raise OperationalError("out of reach")
+
+    push(engine, make_events(1))
+    commits.plan = [what]
+    monkeypatch.setattr(database, "_SETTLE_FOR_S", 0.01)
+    monkeypatch.setattr(database, "_holds", out_of_reach)
+
+    with pytest.raises(CommitUnknownError):
+        engine.commit([Append(STORE, None, make_events(1, after=1))])
+
+    assert numbers(engine) == ([1, 2] if what == "after" else [1])
+
+
+class BrokenDriver:
+    """SQLite's connection, but a COMMIT ends in an error, once it is done or undone."""
+
+    def __init__(self, driver: sqlite3.Connection, *, takes_effect: bool) -> None:
+        self._driver = driver
+        self._takes_effect = takes_effect
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        if statement != "COMMIT":
+            return self._driver.execute(statement, *parameters)
+        self._driver.execute("COMMIT" if self._takes_effect else "ROLLBACK")
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+@only_sqlite
+@pytest.mark.parametrize("takes_effect", [True, False])
+def test_an_error_on_sqlites_commit_is_asked_about(
+    engine: DatabaseEngine, takes_effect: bool
+) -> None:
+    push(engine, make_events(1))
+    connection = connections[ALIAS]
+    connection.connection = BrokenDriver(connection.connection, takes_effect=takes_effect)
+
+    assert push(engine, make_events(1, after=1)).head == 2
+
+    assert numbers(engine) == [1, 2]
+
+
+@pytest.fixture
+def link(engine: DatabaseEngine, vendor: str, livesync_databases: Databases) -> Iterator[CutLink]:
+    """The engine's way to its database, which the test may cut."""
+    config = livesync_databases.config(vendor)
+    with CutLink(int(config["PORT"])) as link, alias_on(config | {"PORT": link.port}):
+        yield link
+
+
+@only_postgresql
+@pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name.lower())
+def test_whenever_the_link_is_cut_at_the_commit_the_answer_is_true(
+    engine: DatabaseEngine, link: CutLink, cut: Cut
+) -> None:
+    for head in range(10):
+        link.arm(b"COMMIT", cut)
+        assert push(engine, make_events(1, after=head)).head == head + 1
+
+    assert link.cuts == 10
+    assert numbers(engine) == list(range(1, 11))
+
+
+@only_postgresql
+def test_a_session_that_is_ended_before_its_commit_has_stored_nothing(
+    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_and_commit = STATEMENTS["postgresql"].write_and_commit
+    ended: list[int] = []
+
+    def end_first(connection: Any, plan: Any, now: Any) -> None:
+        if not ended:
+            ended.append(1)
+            terminate(connection)
+        write_and_commit(connection, plan, now)
+
+    monkeypatch.setattr(STATEMENTS["postgresql"], "write_and_commit", end_first)
+
+    assert push(engine, make_events(2)).head == 2
+    assert numbers(engine) == [1, 2]
+
+
+@only_postgresql
+def test_whenever_sessions_are_ended_every_answer_is_true(engine: DatabaseEngine) -> None:
+    head, done, begun = 0, threading.Event(), threading.Semaphore(0)
+    moments = random.Random(5)
+    push(engine, [])
+
+    def end_sessions() -> None:
+        with own_connection() as other, other.cursor() as cursor:
+            while begun.acquire() and not done.is_set():
+                time.sleep(moments.uniform(0, 0.003))  # any moment of a push
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    killer = threading.Thread(target=end_sessions)
+    killer.start()
+    try:
+        while head < 120:
+            begun.release()
+            # a refusal says that nothing was stored: then the same batch must still be welcome
+            with suppress(StorageUnavailableError):
+                head = push(engine, make_events(2, after=head)).head
+    finally:
+        done.set()
+        begun.release()
+        killer.join()
+
+    assert numbers(engine) == list(range(1, 121))
+
+
+@only_postgresql
+def test_a_commit_whose_answer_is_the_end_of_the_session_is_asked_about(
+    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the error arrives before the driver has noticed that the connection is closed
+    execute_for_real = STATEMENTS["postgresql"]._execute
+    calls: list[str] = []
+    push(engine, [])
+
+    def end_behind_commit(driver: Any, statement: str, *parameters: Any) -> Any:
+        result = execute_for_real(driver, statement, *parameters)
+        if statement == "COMMIT" and not calls:
+            calls.append(statement)
+            driver._pipeline.sync()
+            raise psycopg.errors.AdminShutdown("terminating connection")
+        return result
+
+    monkeypatch.setattr(STATEMENTS["postgresql"], "_execute", end_behind_commit)
+
+    assert push(engine, make_events(2)).head == 2
+    assert numbers(engine) == [1, 2]
