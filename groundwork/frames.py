@@ -34,6 +34,9 @@ GOING_AWAY, BAD_DATA, POLICY, TOO_BIG, INTERNAL, RESTART, TRY_LATER = (
 )
 """Close codes of RFC 6455 and the IANA registry of WebSocket close codes."""
 
+HOLD = "groundwork.hold"
+"""Key of an ASGI message: a server that knows it sends the frame together with the next one."""
+
 
 class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes no types
     """One WebSocket. Subclasses say what a frame means; this class carries frames.
@@ -101,6 +104,16 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         """Send a text frame, behind those sent before; never waits."""
         if not self.is_closed:
             self._put({"type": "websocket.send", "text": text})
+
+    def send_last(self, text: str, code: int) -> None:
+        """Send a text frame and close the socket.
+
+        Where the server knows ``HOLD`` the two leave in one piece. A peer that heard the frame
+        first could ask for more before it hears of the close, and never know what became of that.
+        """
+        if not self.is_closed:
+            self._put({"type": "websocket.send", "text": text, HOLD: True})
+            self.close(code)
 
     def close(self, code: int) -> None:
         """Close the socket, behind what was sent before."""

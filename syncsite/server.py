@@ -42,7 +42,7 @@ def server_config(*, workers: int, access_log: bool, trust_proxy: bool) -> Confi
     return Config(
         "syncsite.asgi:application",
         http="syncsite.http_protocol:BoundedHttpProtocol",
-        ws="syncsite.websocket_protocol:BoundedWebSocketProtocol",
+        ws="syncsite.websocket_protocol:WebSocketProtocol",
         # compression takes a third of the throughput, and memory for each socket; and a small
         # frame could unpack to a huge one
         ws_per_message_deflate=False,

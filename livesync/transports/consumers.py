@@ -7,6 +7,7 @@ from functools import partial
 from groundwork.frames import (
     INTERNAL,
     POLICY,
+    RESTART,
     SWEEP_EVERY_S,
     TRY_LATER,
     FrameConsumer,
@@ -34,7 +35,6 @@ from livesync.transports.access import AccessRefusedError, check_access, read_sy
 logger = logging.getLogger(__name__)
 
 _LINGER_S = 1.0
-_NEVER_YET = float("-inf")
 _NEVER = float("inf")
 
 
@@ -120,7 +120,7 @@ class SyncConsumer(FrameConsumer):
         self._pulls: dict[RequestId, OpenPull] = {}
         self._pushes = 0
         self._pings = 0
-        self._answered_at = _NEVER_YET
+        self._answered_at = asyncio.get_running_loop().time()  # who has just come may push soon
         self._drains_since = _NEVER
 
     def _answer_ping(self) -> None:
@@ -149,17 +149,18 @@ class SyncConsumer(FrameConsumer):
         self.session.close(request_id)
         self._answered_at = asyncio.get_running_loop().time()
         error = future.exception()
-        if error is None:
-            self.send_now(rpc.exit_success(request_id, PUSH_ACK))
-        else:
-            self._answer_failed_push(request_id, error)
-        if self._drains_since < _NEVER and not self._pushes:
-            super().drain(is_last_call=True)
-
-    def _answer_failed_push(self, request_id: RequestId, error: BaseException) -> None:
         if isinstance(error, CommitUnknownError):
             self.close(TRY_LATER)  # neither yes nor no would be true
             return
+        answer = self._answer_to_push(request_id, error)
+        if self._drains_since < _NEVER and not self._pushes:
+            self.send_last(answer, RESTART)
+        else:
+            self.send_now(answer)
+
+    def _answer_to_push(self, request_id: RequestId, error: BaseException | None) -> str:
+        if error is None:
+            return rpc.exit_success(request_id, PUSH_ACK)
         if isinstance(error, ServerAheadError):
             # the client now waits for the events it lacks, whatever has become of the hints
             for open_pull in self._pulls.values():
@@ -167,7 +168,7 @@ class SyncConsumer(FrameConsumer):
         elif not isinstance(error, LivesyncError):
             logger.error("a push failed", exc_info=error)
         assert isinstance(error, Exception)
-        self.send_now(rpc.exit_fail(request_id, error))
+        return rpc.exit_fail(request_id, error)
 
     def _start_pull(self, pull: Pull) -> None:
         open_pull = OpenPull(self, pull)
