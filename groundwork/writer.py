@@ -27,11 +27,11 @@ class Writer(Generic[Job, Outcome]):
 
     Args:
         commit: stores jobs in one transaction; gives each its outcome, or an exception that is
-            that job's alone. When it raises, nothing was stored.
+            that job's alone. When it raises, nothing was stored, unless ``final`` says otherwise.
         announce: called in the writer's thread with the jobs and outcomes of a commit, before any
             caller hears of it, and whatever has become of the callers.
-        unavailable: the exception of ``commit`` which says that trying the jobs one by one is of
-            no use.
+        final: the exceptions of ``commit`` that are every job's outcome. Trying the jobs one by one
+            is of no use after them, or would store some twice.
         max_group: most jobs in one transaction, so that one caller's wait stays bounded.
     """
 
@@ -40,13 +40,13 @@ class Writer(Generic[Job, Outcome]):
         commit: Callable[[Sequence[Job]], Sequence[Outcome | Exception]],
         *,
         announce: Callable[[Sequence[Outcome]], None],
-        unavailable: type[Exception],
+        final: tuple[type[Exception], ...],
         name: str,
         max_group: int = 512,
     ) -> None:
         self._commit = commit
         self._announce = announce
-        self._unavailable = unavailable
+        self._final = final
         self._name = name
         self._max_group = max_group
         self._queue: queue.SimpleQueue[_Waiting[Job, Outcome] | None] = queue.SimpleQueue()
@@ -112,7 +112,7 @@ class Writer(Generic[Job, Outcome]):
     def _outcomes(self, jobs: list[Job]) -> Sequence[Outcome | Exception]:
         try:
             return self._commit(jobs)
-        except self._unavailable as error:
+        except self._final as error:
             return [error] * len(jobs)
         except Exception as error:
             if len(jobs) == 1:

@@ -8,6 +8,7 @@ from groundwork.writer import Writer
 from livesync.protocol.errors import StorageUnavailableError
 from livesync.storage import get_engine
 from livesync.storage.engine import Append, Appended
+from livesync.storage.errors import CommitUnknownError
 
 Listener = Callable[[Sequence[Appended]], None]
 
@@ -35,7 +36,8 @@ def get_writer() -> Writer[Append, Appended]:
     return Writer(
         get_engine().commit,
         announce=_announce,
-        unavailable=StorageUnavailableError,
+        # after an unknown outcome the jobs may be stored: doing them again would refuse those
+        final=(StorageUnavailableError, CommitUnknownError),
         name="livesync-writer",
     )
 

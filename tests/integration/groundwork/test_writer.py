@@ -1,0 +1,248 @@
+"""What arrives together commits together; everybody hears of its own, in the order of commits."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from groundwork.writer import Writer
+
+
+class OutOfReachError(Exception):
+    """The database cannot be reached."""
+
+
+class UnknownOutcomeError(Exception):
+    """The jobs may be stored, or not."""
+
+
+class RefusedError(Exception):
+    """This job is refused, and no other."""
+
+
+class Commits:
+    """A commit function that can be held up, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.announced: list[list[str]] = []
+        self.answered: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = threading.Event()
+        self.fail: Callable[[Sequence[str]], Exception | None] = lambda _: None
+
+    def commit(self, jobs: Sequence[str]) -> list[str | Exception]:
+        self.begun.set()
+        assert self.gate.wait(20)
+        self.groups.append(list(jobs))
+        error = self.fail(jobs)
+        if error is not None:
+            raise error
+        return [RefusedError(job) if job.startswith("refuse") else f"{job}!" for job in jobs]
+
+    def announce(self, outcomes: Sequence[str]) -> None:
+        self.announced.append(list(outcomes))
+
+
+@pytest.fixture
+def commits() -> Commits:
+    return Commits()
+
+
+@pytest.fixture
+def writer(commits: Commits) -> Iterator[Writer[str, str]]:
+    writer = make_writer(commits)
+    yield writer
+    commits.gate.set()
+    writer.stop()
+
+
+def make_writer(commits: Commits, **options: Any) -> Writer[str, str]:
+    return Writer(
+        commits.commit,
+        announce=commits.announce,
+        final=(OutOfReachError, UnknownOutcomeError),
+        name="writer of a test",
+        **options,
+    )
+
+
+async def submit_behind_a_commit(
+    writer: Writer[str, str], commits: Commits, *jobs: str
+) -> list[Any]:
+    """Hand in ``jobs`` while a commit is under way; what became of them."""
+    commits.gate.clear()
+    commits.begun.clear()
+    first = writer.submit("first")
+    await asyncio.to_thread(commits.begun.wait, 20)
+    waiting = [writer.submit(job) for job in jobs]
+    commits.gate.set()
+    await first
+    return await settled(waiting)
+
+
+async def settled(futures: Sequence[Awaitable[str]]) -> list[Any]:
+    return await asyncio.gather(*futures, return_exceptions=True)
+
+
+async def test_a_job_alone_is_a_group(writer: Writer[str, str], commits: Commits) -> None:
+    assert await writer.submit("a") == "a!"
+    assert await writer.submit("b") == "b!"
+    assert commits.groups == [["a"], ["b"]]
+
+
+async def test_jobs_that_arrive_during_a_commit_share_the_next_one(
+    writer: Writer[str, str], commits: Commits
+) -> None:
+    outcomes = await submit_behind_a_commit(writer, commits, "a", "b", "c")
+
+    assert outcomes == ["a!", "b!", "c!"]
+    assert commits.groups == [["first"], ["a", "b", "c"]]
+
+
+async def test_a_group_has_an_end(commits: Commits) -> None:
+    writer = make_writer(commits, max_group=2)
+
+    await submit_behind_a_commit(writer, commits, *"abcde")
+    writer.stop()
+
+    assert commits.groups == [["first"], ["a", "b"], ["c", "d"], ["e"]]
+
+
+async def test_a_refused_job_harms_no_other(writer: Writer[str, str], commits: Commits) -> None:
+    a, refused, b = await submit_behind_a_commit(writer, commits, "a", "refuse me", "b")
+
+    assert (a, b) == ("a!", "b!")
+    assert isinstance(refused, RefusedError)
+    assert commits.announced == [["first!"], ["a!", "b!"]]
+
+
+async def test_a_group_that_fails_is_tried_one_by_one(
+    writer: Writer[str, str], commits: Commits, caplog: pytest.LogCaptureFixture
+) -> None:
+    commits.fail = lambda jobs: ValueError("poison") if "poison" in jobs else None
+
+    a, poison, b = await submit_behind_a_commit(writer, commits, "a", "poison", "b")
+
+    assert (a, b) == ("a!", "b!")
+    assert isinstance(poison, ValueError)
+    assert commits.groups == [["first"], ["a", "poison", "b"], ["a"], ["poison"], ["b"]]
+    assert commits.announced == [["first!"], ["a!", "b!"]]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("error", [OutOfReachError, UnknownOutcomeError])
+async def test_what_is_true_of_the_whole_group_is_not_tried_one_by_one(
+    writer: Writer[str, str], commits: Commits, error: type[Exception]
+) -> None:
+    commits.fail = lambda jobs: error() if "a" in jobs else None
+
+    outcomes = await submit_behind_a_commit(writer, commits, "a", "b")
+
+    assert [type(outcome) for outcome in outcomes] == [error] * 2
+    assert commits.groups == [["first"], ["a", "b"]]
+    assert commits.announced == [["first!"]]
+    assert await writer.submit("c") == "c!"
+
+
+async def test_a_commit_is_announced_before_any_caller_hears_of_it(
+    writer: Writer[str, str], commits: Commits
+) -> None:
+    heard: list[list[list[str]]] = []
+
+    async def submit(job: str) -> None:
+        await writer.submit(job)
+        heard.append([list(group) for group in commits.announced])
+
+    await asyncio.gather(*(submit(job) for job in "abc"))
+
+    for job, announced in zip("abc", heard, strict=True):
+        assert f"{job}!" in [outcome for group in announced for outcome in group]
+
+
+async def test_commits_are_announced_in_their_order(
+    writer: Writer[str, str], commits: Commits
+) -> None:
+    jobs = [str(number) for number in range(500)]
+
+    await asyncio.gather(*map(writer.submit, jobs))
+
+    assert [outcome for group in commits.announced for outcome in group] == [f"{j}!" for j in jobs]
+
+
+async def test_a_caller_that_has_gone_changes_nothing(
+    writer: Writer[str, str], commits: Commits
+) -> None:
+    commits.gate.clear()
+    gone, stays = writer.submit("gone"), writer.submit("stays")
+    gone.cancel()
+    commits.gate.set()
+
+    assert await stays == "stays!"
+    announced = [outcome for group in commits.announced for outcome in group]
+    assert announced == ["gone!", "stays!"]
+
+
+async def test_callers_hear_of_a_commit_that_could_not_be_announced(
+    writer: Writer[str, str], commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(writer, "_announce", fail)
+
+    assert await writer.submit("a") == "a!"
+
+
+def test_a_loop_that_has_ended_wants_no_answer_and_others_get_theirs(
+    writer: Writer[str, str], commits: Commits
+) -> None:
+    commits.gate.clear()
+
+    async def leave() -> None:
+        writer.submit("of a loop that ends")
+        await asyncio.to_thread(commits.begun.wait, 20)
+
+    async def stay() -> str:
+        waiting = writer.submit("of another")
+        commits.gate.set()
+        return await waiting
+
+    asyncio.run(leave())
+    assert asyncio.run(stay()) == "of another!"
+    assert commits.announced[0] == ["of a loop that ends!"]
+
+
+async def test_stopping_commits_what_waits(writer: Writer[str, str], commits: Commits) -> None:
+    commits.gate.clear()
+    waiting = [writer.submit(job) for job in "abc"]
+    commits.gate.set()
+
+    await asyncio.to_thread(writer.stop)
+
+    assert await asyncio.gather(*waiting) == ["a!", "b!", "c!"]
+
+
+async def test_a_stopped_writer_starts_again_when_it_is_used(writer: Writer[str, str]) -> None:
+    writer.stop()
+    assert await writer.submit("a") == "a!"
+    writer.stop()
+    assert await writer.submit("b") == "b!"
+
+
+async def test_jobs_of_many_tasks_keep_the_order_in_which_they_came(
+    writer: Writer[str, str], commits: Commits
+) -> None:
+    async def submit_ten(name: str) -> None:
+        for number in range(10):
+            await writer.submit(f"{name} {number}")
+
+    await asyncio.gather(*(submit_ten(name) for name in "abcdefgh"))
+
+    committed = [job for group in commits.groups for job in group]
+    for name in "abcdefgh":
+        assert [job for job in committed if job[0] == name] == [f"{name} {n}" for n in range(10)]
