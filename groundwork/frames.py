@@ -63,7 +63,7 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         registry = get_registry()
         registry.add(self)
         try:
-            await self._receive_until_closed(receive)
+            await self._receive_until_disconnected(receive)
         except asyncio.CancelledError:
             if not self.is_closed:
                 raise
@@ -143,11 +143,11 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         await self._raw_send(start)
         await self._raw_send({"type": "websocket.http.response.body", "body": body.encode()})
 
-    async def _receive_until_closed(self, receive: Any) -> None:
-        while not self.is_closed:
-            message = await receive()
-            if message["type"] != "websocket.receive":
-                return
+    async def _receive_until_disconnected(self, receive: Any) -> None:
+        # also behind our own close: what the server has not taken is lost when the consumer ends
+        while (message := await receive())["type"] == "websocket.receive":
+            if self.is_closed:
+                continue
             self.last_frame_at = time.monotonic()
             try:
                 self._take(message)
