@@ -46,7 +46,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until ``condition()`` holds."""
     async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110 (what it waits for sets no event)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 def sync_query(store_id: str, transport: str, payload: object = None) -> bytes:
