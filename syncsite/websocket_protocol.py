@@ -1,5 +1,8 @@
-"""What uvicorn's WebSocket protocol leaves open: how many fragments a message may have, and frames
-that must leave together.
+"""uvicorn's WebSocket protocol, with what it leaves open closed, and a short way for whole texts.
+
+Nearly all our traffic is text messages of one frame. Those are read and written here in a few
+steps; everything else, from the handshake to fragments and closing, is left to uvicorn and the
+``websockets`` library, which get whole frames, so that no byte is ever seen by both.
 """
 
 from typing import Any
@@ -9,9 +12,12 @@ from websockets.frames import CloseCode, Frame
 from websockets.protocol import State
 
 from groundwork.frames import HOLD
+from syncsite.websocket_frames import WHOLE_TEXT, Bounds, find_bounds, text_frame, unmask
 
 # proxies that cut messages use pieces of some KiB: the largest message then has a few hundred
 FRAGMENTS_MAX = 4_096
+WAITING_MAX = 32
+"""Most messages that wait for the application before the socket is read no further."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -20,6 +26,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     Only the bytes of fragments are counted below. Each costs memory besides them, and one without
     any bytes counts for nothing: a peer could go on for as long as it likes.
     """
+
+    # while it holds, uvicorn's own parser stands between two frames and has no byte in hand
+    _reads_frames = True
+    _wanted = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._partial = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._reads_frames:
+            super().data_received(data)
+        elif not self.handshake_complete:
+            # a client that does not wait for the answer: its first frames lie in uvicorn's parser
+            self._reads_frames = not self.handshake_initiated and data.endswith(b"\r\n\r\n")
+            super().data_received(data)
+        else:
+            self._partial += data
+            if len(self._partial) >= self._wanted:
+                whole, self._partial = bytes(self._partial), bytearray()
+                self._read_frames(whole)
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) < FRAGMENTS_MAX:
@@ -30,10 +57,76 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Send an ASGI message; a frame marked with ``HOLD`` goes in one write with the next."""
-        if not message.get(HOLD):
+        text = message.get("text")
+        if text is None or message["type"] != "websocket.send":
             await super().send(message)
-            return
-        await self.writable.wait()
-        if self.conn.state is State.OPEN:
-            # it stays in there until somebody asks what is to be written
-            self.conn.send_text(message["text"].encode())
+        elif message.get(HOLD):
+            await self.writable.wait()
+            if self.conn.state is State.OPEN:
+                # it stays in there until somebody asks what is to be written
+                self.conn.send_text(text.encode())
+        elif self._can_write_at_once():
+            self.transport.write(text_frame(text.encode()))
+        else:
+            await super().send(message)
+
+    def _can_write_at_once(self) -> bool:
+        return (
+            self.writable.is_set()
+            and self.handshake_complete
+            and not self.close_sent
+            and not self.disconnected
+            and not self.conn.writes  # a held frame goes first
+            and self.conn.state is State.OPEN
+        )
+
+    def _read_frames(self, data: bytes) -> None:
+        start = 0
+        self._wanted = 0
+        while start < len(data) and self._reads_frames:
+            try:
+                bounds = find_bounds(data, start)
+            except ValueError:
+                break  # uvicorn says what is wrong with it
+            if bounds is None:
+                self._keep(data[start:], 0)
+                return
+            if bounds.end - start > self._frame_max_bytes:
+                break  # the same; it must not be waited for
+            if bounds.end > len(data):
+                self._keep(data[start:], bounds.end - start)
+                return
+            self._read_frame(data, start, bounds)
+            start = bounds.end
+        if start < len(data):
+            self._reads_frames = False
+            super().data_received(data[start:])
+
+    @property
+    def _frame_max_bytes(self) -> int:
+        return int(self.config.ws_max_size) + 14  # the longest head of a frame
+
+    def _keep(self, data: bytes, wanted: int) -> None:
+        self._partial += data
+        self._wanted = wanted
+
+    def _read_frame(self, data: bytes, start: int, bounds: Bounds) -> None:
+        is_between_messages = self.conn.current_size is None and self.conn.state is State.OPEN
+        if data[start] == WHOLE_TEXT and is_between_messages and not self.close_sent:
+            payload = unmask(data, bounds)
+            try:
+                text = payload.decode()
+            except UnicodeDecodeError:
+                pass  # uvicorn says so
+            else:
+                self._deliver(text)
+                return
+        super().data_received(data[start : bounds.end])
+        self._reads_frames = self.conn.state is State.OPEN
+
+    def _deliver(self, text: str) -> None:
+        self.queue.put_nowait({"type": "websocket.receive", "text": text})
+        # uvicorn stops reading after each message; two system calls for each
+        if not self.read_paused and self.queue.qsize() >= WAITING_MAX:
+            self.read_paused = True
+            self.transport.pause_reading()
