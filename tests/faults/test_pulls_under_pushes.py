@@ -4,14 +4,16 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from tests.conftest import Figure
+from tests.faults.conftest import StartSites
 from tests.history.checker import check
 from tests.history.clients import FinalReader, LiveReader
 from tests.history.history import Recorder
 from tests.history.wire import Cursor
 from tests.history.writers import Writer
 from tests.processes import DEADLINE_S
-from tests.site_process import SiteProcess
 
 STORED_EVENTS = 500
 WRITERS = 2
@@ -19,11 +21,20 @@ READERS = 5
 LIVE_EVENTS = 5
 
 
+@pytest.fixture(params=["one process on SQLite", "two processes on PostgreSQL"])
+def urls(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The servers; of two, each client chooses one."""
+    if request.param == "one process on SQLite":
+        return (request.getfixturevalue("site").http_url,)
+    start_sites: StartSites = request.getfixturevalue("start_sites")
+    return tuple(site.http_url for site in start_sites(2))
+
+
 async def test_a_live_pull_opened_under_pushes_has_no_gap_and_no_double(
-    site: SiteProcess, figure: Figure, recorder: Recorder
+    urls: tuple[str, ...], figure: Figure, recorder: Recorder
 ) -> None:
     pulls_each = figure(usually=200, drill=2_000) // READERS
-    common = {"urls": (site.http_url,), "store": "s", "recorder": recorder, "seed": "16"}
+    common = {"urls": urls, "store": "s", "recorder": recorder, "seed": "16"}
     enough = asyncio.Event()
     writers = [
         Writer(
