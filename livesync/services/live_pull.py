@@ -149,12 +149,14 @@ class LivePull:
     async def _send_pages(self) -> None:
         async for page in read_pages(self.store_id, self.backend_id, self.seq_num):
             if self._has_answered and page.last_seq_num == self.seq_num:
-                continue  # nothing new; only the first read answers with an empty page
-            await self._wait_for_acks()
+                return  # nothing new; only the first read answers with an empty page
             self._send(page.text, page.size)
             self._has_answered = True
             self.backend_id = page.backend_id
             self.seq_num = page.last_seq_num
+            if page.remaining:
+                # before more is read: what a client does not take must not wait here
+                await self._wait_for_acks()
 
     def _send(self, values: str, size: int) -> None:
         self._outlet.send_chunk(values)

@@ -21,12 +21,16 @@ _RETRY_EVERY_S = 0.25
 
 
 class Page(NamedTuple):
-    """A PullResponse as JSON text, its size in bytes, and where the reader stands behind it."""
+    """A PullResponse as JSON text, its size in bytes, and where the reader stands behind it.
+
+    ``remaining`` counts the stored events that follow.
+    """
 
     text: str
     size: int
     backend_id: str
     last_seq_num: int
+    remaining: int
 
 
 async def read_pages(
@@ -99,7 +103,7 @@ def _cut_into_pages(found: Slice, after: int) -> Iterator[Page]:
     backend_id = found.state.backend_id
     if not found.events:
         text = encode_page((), remaining=0, backend_id=backend_id)
-        yield Page(text, len(text), backend_id, after)
+        yield Page(text, len(text), backend_id, after, 0)
         return
     pieces = cut(
         found.events, max_events=settings.page_max_events, max_bytes=settings.page_max_bytes
@@ -107,4 +111,4 @@ def _cut_into_pages(found: Slice, after: int) -> Iterator[Page]:
     for start, stop, size in pieces:
         remaining = found.remaining + len(found.events) - stop
         text = encode_page(found.events[start:stop], remaining=remaining, backend_id=backend_id)
-        yield Page(text, size, backend_id, found.seq_nums[stop - 1])
+        yield Page(text, size, backend_id, found.seq_nums[stop - 1], remaining)

@@ -9,6 +9,7 @@ from typing import cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from livesync.protocol.chunking import utf8_size
 from livesync.protocol.messages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
@@ -124,7 +125,7 @@ def _read(
     cursor = driver.execute(SELECT_EVENTS, (key, generation, after, max_events))
     for row in cursor:
         text = encode_item(*row[:7])
-        size += len(text)
+        size += utf8_size(text)
         if size > max_bytes and events:
             break
         seq_nums.append(row[0])

@@ -52,12 +52,15 @@ def test_events_are_counted_to_the_limit_and_the_rest_is_told(engine: DatabaseEn
     assert len(found.events) == 3
 
 
-def test_bytes_are_counted_and_pieces_join_without_a_gap(engine: DatabaseEngine) -> None:
-    push(engine, make_events(30, args=json.dumps("x" * 1_000)))
+@pytest.mark.parametrize("letters", ["x" * 1_000, "\U0001f600" * 250])
+def test_bytes_are_counted_and_pieces_join_without_a_gap(
+    engine: DatabaseEngine, letters: str
+) -> None:
+    push(engine, make_events(30, args=json.dumps(letters, ensure_ascii=False)))
     after, pieces = 0, []
 
     while (found := read(engine, after, max_bytes=5_000)).events:
-        assert sum(map(len, found.events)) <= 5_000
+        assert len("".join(found.events).encode()) <= 5_000
         assert found.remaining == 30 - found.seq_nums[-1]
         pieces.append(list(found.seq_nums))
         after = found.seq_nums[-1]
