@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern
 from django.views.decorators.http import require_http_methods
 
@@ -17,23 +17,34 @@ from livesync.storage.engine import Reset
 
 
 class ResetForm(forms.Form):
-    """Wants the store id typed, as it is or as it is shown."""
+    """Wants the store id typed, as it is or as it is shown.
+
+    ``backend_id`` comes with the page: sent twice, or from a page of before another reset, the form
+    does nothing to the history that has begun meanwhile.
+    """
 
     typed = forms.CharField(
         label="Store id",
         strip=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "size": 60}),
     )
+    backend_id = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, store_id: str, data: object = None) -> None:
-        super().__init__(data)  # type: ignore[arg-type] # a QueryDict, as Django's own views pass
-        self._store_id = store_id
+    def __init__(self, row: Store, data: QueryDict | None = None) -> None:
+        super().__init__(data, initial={"backend_id": row.backend_id})
+        self._row = row
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"]
-        if typed not in (self._store_id, visible(self._store_id)):
+        if typed not in (self._row.store_id, visible(self._row.store_id)):
             raise ValidationError("This is not the id of this store.")
         return typed
+
+    def clean_backend_id(self) -> str:
+        known: str = self.cleaned_data["backend_id"]
+        if known and known != self._row.backend_id:
+            raise ValidationError("This store has been reset since you opened this page.")
+        return known
 
 
 class ResetPage(StorePages):
@@ -49,8 +60,8 @@ class ResetPage(StorePages):
         if not self.stores.has_reset_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self._ask(request, row, ResetForm(row.store_id))
-        form = ResetForm(row.store_id, request.POST)
+            return self._ask(request, row, ResetForm(row))
+        form = ResetForm(row, request.POST)
         if not form.is_valid():
             return self._ask(request, row, form)
         self._reset(request, row)

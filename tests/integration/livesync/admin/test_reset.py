@@ -37,6 +37,7 @@ def test_the_page_asks_and_changes_nothing(engine: DatabaseEngine, resetter: Cli
     assert "Reset store store ?" in text
     assert "its 1,200 events are deleted" in text
     assert f"The present backend id is {before['backend_id']}" in text
+    assert f'name="backend_id" value="{before["backend_id"]}"' in response.content.decode()
     assert Store.objects.values().get() == before
     assert not LogEntry.objects.exists()
 
@@ -92,6 +93,19 @@ def test_anything_else_typed_resets_nothing(
     assert "errorlist" in response.content.decode()
     assert (backend_id(), Store.objects.get().event_count) == (former, 3)
     assert not LogEntry.objects.exists()
+
+
+def test_a_form_that_is_sent_twice_resets_once(engine: DatabaseEngine, resetter: Client) -> None:
+    push(engine, make_events(3))
+    form = {"typed": STORE, "backend_id": backend_id()}
+
+    resetter.post(store_url("reset"), form)
+    once = backend_id()
+    again = resetter.post(store_url("reset"), form)
+
+    assert f'value="{once}"' not in again.content.decode()
+    assert "This store has been reset since you opened this page." in again.content.decode()
+    assert backend_id() == once
 
 
 @pytest.mark.parametrize("permissions", [(), ("view_store",), ("reset_store",)])
