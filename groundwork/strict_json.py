@@ -9,19 +9,23 @@ the standard library, which decides; both give the same answer wherever both acc
 import json
 import re
 from collections.abc import Callable
-from functools import reduce
+from functools import lru_cache, reduce
 from json.decoder import scanstring  # type: ignore[attr-defined] # typeshed leaves it out
 from operator import or_
 from types import UnionType
-from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 T = TypeVar("T")
 
-_WHITESPACE = re.compile(r"[ \t\n\r]*")
+_WHITESPACE = " \t\n\r"
+_SPACES = re.compile(rf"[{_WHITESPACE}]*")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
+_SCALARS = (str, int, bool)
+# reading one takes fifty times as long; no client writes that many, but one who would stop us
+_MAX_ODD_ITEMS = 1_000
 _MAX_INTEGER_DIGITS = 400  # the largest double has 309
 
 
@@ -62,9 +66,12 @@ def read(text: str | bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T
         return decoder.decode(text)
     except (msgspec.DecodeError, RecursionError):
         source = text if isinstance(text, str) else bytes(text).decode()
-        loads(source)
-        value: T = _read_typed(source, decoder.type, "$")
-        return value
+    try:
+        value: T = _read_typed(_Node(source, loads(source)), decoder.type, "$")
+    except RecursionError:
+        # how deep is too deep depends on how deep the caller stands
+        raise JsonError("nested too deeply") from None
+    return value
 
 
 def loads(text: str) -> Any:
@@ -102,43 +109,78 @@ def _parse_int(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
 
 
-_decoder = json.JSONDecoder(parse_int=_parse_int)
+# typeshed leaves it out: reads the value that starts at an index, and tells where it ends
+_scan_once: Callable[[str, int], tuple[Any, int]]
+_scan_once = json.JSONDecoder(parse_int=_parse_int).scan_once  # type: ignore[attr-defined]
 
 
-def _read_typed(text: str, wanted: Any, path: str) -> Any:
+class _Node(NamedTuple):
+    """A piece of JSON that is known to be valid: its text, and its value."""
+
+    text: str
+    value: Any
+
+
+def _read_typed(node: _Node, wanted: Any, path: str) -> Any:
     if wanted is msgspec.Raw:
-        return msgspec.Raw(text.encode())
+        return msgspec.Raw(node.text.encode())
+    if wanted in _SCALARS:
+        return _read_scalar(node.value, wanted, path)
     if get_origin(wanted) in (Union, UnionType):
-        return _read_union(text, wanted, path)
+        return _read_union(node, wanted, path)
     if get_origin(wanted) is list:
-        (item,) = get_args(wanted)
-        return [_read_typed(t, item, f"{path}[{i}]") for i, t in enumerate(_items(text, path))]
+        return _read_list(node, get_args(wanted)[0], path)
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
-        return _read_struct(text, wanted, path)
-    return _read_scalar(text, wanted, path)
+        return _read_struct(node, wanted, path)
+    return _read_scalar(node.value, wanted, path)
 
 
-def _read_union(text: str, wanted: Any, path: str) -> Any:
+def _read_union(node: _Node, wanted: Any, path: str) -> Any:
     members = [member for member in get_args(wanted) if member is not msgspec.UnsetType]
     if len(members) == 1:
-        return _read_typed(text, members[0], path)
-    return _read_scalar(text, reduce(or_, members), path)
+        return _read_typed(node, members[0], path)
+    return _read_scalar(node.value, reduce(or_, members), path)
 
 
-def _read_struct(text: str, wanted: type[msgspec.Struct], path: str) -> msgspec.Struct:
-    members = _members(text, path)
+def _read_list(node: _Node, wanted: Any, path: str) -> list[Any]:
+    if not isinstance(node.value, list):
+        raise ShapeError(f"expected an array at {path}")
+    text, decoder = node.text, _decoder_of(wanted)
+    items: list[Any] = []
+    odd_items = 0
+
+    def read_item(start: int) -> int:
+        nonlocal odd_items
+        value, end = _scan_once(text, start)
+        try:
+            items.append(decoder.decode(text[start:end]))
+        except (msgspec.DecodeError, RecursionError):
+            odd_items += 1
+            if odd_items > _MAX_ODD_ITEMS:
+                raise ShapeError(f"more than {_MAX_ODD_ITEMS} unusual items at {path}") from None
+            item = _Node(text[start:end], value)
+            items.append(_read_typed(item, wanted, f"{path}[{len(items)}]"))
+        return end
+
+    _walk(text, "]", read_item)
+    return items
+
+
+def _read_struct(node: _Node, wanted: type[msgspec.Struct], path: str) -> msgspec.Struct:
+    members = _members(node, path)
     values: dict[str, Any] = {}
-    for field in msgspec.structs.fields(wanted):
-        if field.encode_name in members:
-            place = f"{path}.{field.encode_name}"
-            values[field.name] = _read_typed(members[field.encode_name], field.type, place)
+    for field in _fields_of(wanted):
+        member = members.get(field.encode_name)
+        if member is not None:
+            values[field.name] = _read_typed(member, field.type, f"{path}.{field.encode_name}")
         elif field.required:
             raise ShapeError(f"missing field {field.encode_name!r} at {path}")
     return wanted(**values)
 
 
-def _read_scalar(text: str, wanted: Any, path: str) -> Any:
-    value = loads(text)
+def _read_scalar(value: Any, wanted: Any, path: str) -> Any:
+    if type(value) is wanted:
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     try:
@@ -149,42 +191,36 @@ def _read_scalar(text: str, wanted: Any, path: str) -> Any:
         raise ShapeError(f"unexpected string at {path}") from None
 
 
-def _members(text: str, path: str) -> dict[str, str]:
-    """Split a JSON object that is known to be valid into the texts of its values; last one wins."""
-    start = _skip(text, 0)
-    if text[start] != "{":
+@lru_cache(maxsize=64)
+def _decoder_of(wanted: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(wanted)
+
+
+@lru_cache(maxsize=64)
+def _fields_of(wanted: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(wanted)
+
+
+def _members(node: _Node, path: str) -> dict[str, _Node]:
+    """Split a JSON object into its members; of those with one name the last wins."""
+    if not isinstance(node.value, dict):
         raise ShapeError(f"expected an object at {path}")
-    members: dict[str, str] = {}
+    text = node.text
+    members: dict[str, _Node] = {}
 
     def read_member(index: int) -> int:
         key, index = scanstring(text, index + 1, True)
-        value = _skip(text, _skip(text, index) + 1)
-        _, end = _decoder.raw_decode(text, value)
-        members[key] = text[value:end]
+        start = _skip(text, _skip(text, index) + 1)
+        value, end = _scan_once(text, start)
+        members[key] = _Node(text[start:end], value)
         return end
 
-    _walk(text, start, "}", read_member)
+    _walk(text, "}", read_member)
     return members
 
 
-def _items(text: str, path: str) -> list[str]:
-    """Split a JSON array that is known to be valid into the texts of its items."""
-    start = _skip(text, 0)
-    if text[start] != "[":
-        raise ShapeError(f"expected an array at {path}")
-    items: list[str] = []
-
-    def read_item(index: int) -> int:
-        _, end = _decoder.raw_decode(text, index)
-        items.append(text[index:end])
-        return end
-
-    _walk(text, start, "]", read_item)
-    return items
-
-
-def _walk(text: str, start: int, closing: str, read_one: Callable[[int], int]) -> None:
-    index = _skip(text, start + 1)
+def _walk(text: str, closing: str, read_one: Callable[[int], int]) -> None:
+    index = _skip(text, _skip(text, 0) + 1)
     while text[index] != closing:
         index = _skip(text, read_one(index))
         if text[index] == ",":
@@ -192,5 +228,8 @@ def _walk(text: str, start: int, closing: str, read_one: Callable[[int], int]) -
 
 
 def _skip(text: str, index: int) -> int:
-    match = _WHITESPACE.match(text, index)
+    """Where the next character stands that is no white space."""
+    if text[index] not in _WHITESPACE:  # nearly always: JavaScript writes none
+        return index
+    match = _SPACES.match(text, index)
     return match.end() if match else index

@@ -28,6 +28,7 @@ class Outer(msgspec.Struct):
 
 
 outer = msgspec.json.Decoder(Outer)
+numbers = msgspec.json.Decoder(list[int])
 
 
 class OnlySecondStep:
@@ -362,3 +363,21 @@ def depth_of(value: Any) -> int:
         return 0
     children = value.values() if isinstance(value, dict) else value
     return 1 + max(map(depth_of, children), default=0)
+
+
+@pytest.mark.parametrize("depth", range(900, 1_100, 10))
+def test_a_depth_at_the_edge_of_what_can_be_followed_raises_nothing_else(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+
+    answer = both_steps(f'{{"text":"\\ud83d","raw":{nested}}}')
+
+    assert answer is JsonError or answer["text"] == "\ud83d"
+
+
+def test_an_odd_item_does_not_slow_its_neighbours_and_too_many_are_refused() -> None:
+    few = ",".join(["1.0", *["2"] * 5_000])
+    many = ",".join(["1.0"] * 1_001)
+
+    assert strict_json.read(f"[{few}]", numbers) == [1, *[2] * 5_000]
+    with pytest.raises(strict_json.ShapeError, match="more than 1000 unusual items"):
+        strict_json.read(f"[{many}]", numbers)
