@@ -1,0 +1,48 @@
+"""docs/operation.md has a row for every refusal at start-up, every check, and the log lines."""
+
+import inspect
+import re
+
+import pytest
+
+from livesync import checks
+from tests.docs.pages import ROOT, named_in, page, rows
+from tests.docs.refusals import refusals
+
+PAGE = page("docs/operation.md")
+MESSAGES = [
+    message
+    for heading in ("Production settings", "Environment", "The machine")
+    for row in rows(PAGE.section(heading))
+    for message in named_in(row[0])
+]
+
+
+@pytest.mark.parametrize("refusal", sorted(refusals()))
+def test_every_refusal_has_a_row(refusal: str) -> None:
+    assert [message for message in MESSAGES if message in refusal] != []
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_every_row_is_about_a_refusal(message: str) -> None:
+    assert [refusal for refusal in refusals() if message in refusal] != []
+
+
+def test_every_check_has_a_row() -> None:
+    documented = [row[0].strip("`") for row in rows(PAGE.section("Checks of livesync"))]
+
+    assert documented == sorted(set(re.findall(r'id="(livesync\.\w+)"', inspect.getsource(checks))))
+
+
+def test_the_log_lines_are_those_of_the_code() -> None:
+    sources = [
+        re.sub(r'"\s*f?"', "", path.read_text())
+        for folder in ("groundwork", "livesync")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    lines = [line for row in rows(PAGE.section("Logs")) for line in named_in(row[0])]
+
+    unknown = [line for line in lines if not any(line in source for source in sources)]
+
+    assert lines
+    assert unknown == []
