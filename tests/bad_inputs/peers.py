@@ -150,9 +150,8 @@ class SocketPeer(Peer):
     def observe(self, expected: Answer, *, id: Any = "7") -> Answer:
         """What the server sends, and whether the connection stays open."""
         texts = [text for _ in expected.kinds if (text := self._receive())]
-        if expected.close_code is None:
-            # whatever the server answers at once comes before this pong
-            self.socket.send_text(PING)
+        # whatever the server answers at once, a close included, comes before this pong
+        self.socket.send_text(PING)
         while (text := self._receive()) and text != PONG:
             texts.append(text)
         return Answer(self._note(texts, id), self._close_code)
