@@ -50,6 +50,7 @@ class HintBus:
         self._channel: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._warned_at = -_WARN_EVERY_S
+        self._is_stopped = False
         self.is_degraded = False
 
     def join(self, store_id: str) -> None:
@@ -68,7 +69,8 @@ class HintBus:
         self._start_and_wake()
 
     async def stop(self) -> None:
-        """Leave all groups by leaving the layer alone; hints that wait are dropped."""
+        """Leave all groups by leaving the layer alone, for good; hints that wait are dropped."""
+        self._is_stopped = True  # pulls that end later still leave their groups
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -79,6 +81,8 @@ class HintBus:
         self._start_and_wake()
 
     def _start_and_wake(self) -> None:
+        if self._is_stopped:
+            return
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._hear())]
         self._wake.set()
