@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
@@ -14,10 +15,11 @@ import pytest
 from livesync.conf import LivesyncSettings
 from syncsite import databases
 from syncsite.entrance import RESERVED
+from syncsite.health import BusState
 from syncsite.http_protocol import URL_MAX_BYTES
 from syncsite.server import DRAIN_S, GRACE_S
 from tests.docs import sync_http
-from tests.docs.pages import ROOT, page
+from tests.docs.pages import ROOT, page, rows
 from tests.docs.sync_http import event, new_store_id, outcome, push
 from tests.site_process import SITE_VARIABLES, SiteProcess
 
@@ -136,6 +138,15 @@ def test_the_sites_own_paths_are_there() -> None:
         named = set(re.findall(r"`/([\w.]+)`", text))
 
         assert named >= RESERVED
+
+
+def test_the_health_paths_answer(site: SiteProcess) -> None:
+    documented = {row[0].strip("`") for row in rows(PAGE.section("Health"))}
+
+    assert documented == {"/healthz", "/readyz"}
+    assert httpx.get(f"{site.http_url}/healthz").json() == {"status": "ok", "bus": "memory"}
+    assert httpx.get(f"{site.http_url}/readyz").status_code == httpx.codes.OK
+    assert set(get_args(BusState)) <= set(re.findall(r"`(\w+)`", PAGE.section("Health")))
 
 
 def test_the_database_url_is_one(tmp_path: Path) -> None:

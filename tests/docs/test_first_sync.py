@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,25 @@ def test_make_run_and_make_test_are_the_two_commands() -> None:
     (block, *_) = README.blocks_in("sh")
 
     assert block.text.splitlines() == ["make run", "make test"]
+
+
+def test_make_run_serves_keeps_the_data_and_prints_the_password_once() -> None:
+    venv = sys.prefix  # installed already, by whoever runs this
+    site = SiteProcess(
+        command=(
+            "make",
+            f"--directory={ROOT}",
+            f"VENV={venv}",
+            f"--old-file={venv}/.runtime",
+            "run",
+        )
+    )
+
+    with site:
+        site.restart()
+
+        assert site.log.count("the admin user is admin, password ") == 1
+        assert site.log.count(f"data   {site.data_directory}") == 2
 
 
 def test_the_versions_are_those_that_the_tests_install() -> None:
