@@ -1,16 +1,21 @@
 """docs/deployment.md: its servers serve, its unit and its nginx file say what the text says."""
 
 import configparser
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from livesync.conf import LivesyncSettings
 from syncsite import databases
@@ -47,6 +52,27 @@ def test_a_server_by_hand_serves(server: str, tmp_path: Path) -> None:
     with site:
         url = f"{site.http_url}{sync_http.url(store_id)}"
         assert outcome(httpx.post(url, json=push(store_id, event(1)))) == "Success"
+
+
+def test_daphne_differs_as_the_table_says(tmp_path: Path) -> None:
+    daphne = SiteProcess(data_directory=tmp_path / "data", command=_command_of("daphne"))
+    daphne.manage("migrate")
+    foreign = sync_http.request(
+        "SyncWsRpc.Pull", {"storeId": "another", "live": False, "cursor": {"_tag": "None"}}
+    )
+
+    with daphne, SiteProcess() as serve:
+        sync = "/?storeId=notes&transport=ws"
+        assert [_refusal(site, sync[:-1]) for site in (serve, daphne)] == [400, 403]
+        assert [_close_code(site, sync, json.dumps(foreign)) for site in (serve, daphne)] == [
+            *(1008, 4008)
+        ]
+        assert [_close_code(site, sync, "x" * 1_048_577) for site in (serve, daphne)] == [
+            *(1009, None)
+        ]
+        assert httpx.get(f"{serve.http_url}/?{'x' * 17_000}").status_code == httpx.codes.OK
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{daphne.http_url}/?{'x' * 17_000}")
 
 
 def test_the_example_of_an_environment_starts_a_site(tmp_path: Path) -> None:
@@ -173,6 +199,21 @@ class _ProductionSite(SiteProcess):
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK
+
+
+def _refusal(site: SiteProcess, query: str) -> int:
+    with pytest.raises(InvalidStatus) as refused, connect(f"{site.ws_url}{query}"):
+        pass  # never opened
+    return int(refused.value.response.status_code)
+
+
+def _close_code(site: SiteProcess, query: str, frame: str) -> int | None:
+    """The code with which a frame makes the server close; None if it sent none."""
+    with connect(f"{site.ws_url}{query}") as socket:
+        socket.send(frame)
+        with suppress(ConnectionClosed):
+            deque(socket, maxlen=0)  # reads to the end
+        return socket.close_code if socket.protocol.close_rcvd else None
 
 
 def _command_of(server: str) -> tuple[str, ...]:
