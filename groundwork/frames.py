@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING_MESSAGES = 2_000
 SWEEP_EVERY_S = 2.0
+CLOSE_GRACE_S = 5.0
+"""How long a peer may take the close frame; then what waits for it is dropped."""
 
 GOING_AWAY, BAD_DATA, POLICY, TOO_BIG, INTERNAL, RESTART, TRY_LATER = (
     1001,
@@ -53,6 +55,8 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         self.scope = scope
         self._raw_send = send
         self._waiting: deque[dict[str, Any]] | None = None
+        self._taken: asyncio.Future[None] | None = None
+        self._sender: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._main = asyncio.current_task()
         self.is_closed = False
@@ -88,7 +92,10 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
 
     def sweep(self, now: float) -> None:
         """Look after timeouts; called every few seconds with the monotonic time."""
-        if now - self.last_frame_at > self.idle_timeout_s:
+        if self.is_closed:
+            if self._waiting is not None and now - self._closed_at > CLOSE_GRACE_S:
+                self._abort()  # it does not even take the close frame
+        elif now - self.last_frame_at > self.idle_timeout_s:
             self.close(GOING_AWAY)
 
     def drain(self, *, is_last_call: bool) -> None:
@@ -99,6 +106,13 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
     def is_writable(self) -> bool:
         """Whether a frame sent now goes to the server at once, behind none that waits here."""
         return self._waiting is None
+
+    async def wait_until_writable(self) -> None:
+        """Return when the server takes frames again; what is large should wait for that."""
+        while self._waiting is not None:
+            if self._taken is None:
+                self._taken = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._taken)  # others may wait for the same
 
     def send_now(self, text: str) -> None:
         """Send a text frame, behind those sent before; never waits."""
@@ -184,8 +198,8 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
             waited_for = sending.send(None)
         except StopIteration:
             return
-        except Exception:  # the peer has gone; the receive loop will hear of it
-            logger.debug("sending to a peer that has gone", exc_info=True)
+        except Exception as error:
+            self._give_up_sending(error)
             return
         self._waiting = deque()
         self._keep_sending(_Started(sending, waited_for))
@@ -200,13 +214,26 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
             while self._waiting:
                 await self._raw_send(self._waiting.popleft())
             self._waiting = None
-        except Exception:  # the peer has gone; the receive loop will hear of it
-            logger.debug("sending to a peer that has gone", exc_info=True)
+            if self._taken is not None:
+                self._taken.set_result(None)
+                self._taken = None
+        except Exception as error:
+            self._give_up_sending(error)
+
+    def _give_up_sending(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            # the peer has gone; the receive loop will hear of it
+            logger.debug("sending to a peer that has gone", exc_info=error)
+        else:
+            logger.error("a frame could not be sent", exc_info=error)
+            self._abort()  # a frame is lost: what came behind it would make no sense
 
     def _abort(self) -> None:
-        """Give up a peer that sends but does not read; the server drops the connection."""
+        """Give up a peer that does not read; the server drops the connection."""
         self._end()
-        self._sender.cancel()
+        if self._sender is not None and self._sender is not asyncio.current_task():
+            self._sender.cancel()
+        self._waiting = None
         if self._main is not None:
             self._main.cancel()
 
@@ -214,6 +241,7 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         if self.is_closed:
             return
         self.is_closed = True
+        self._closed_at = time.monotonic()
         for task in tuple(self._tasks):
             task.cancel()
         self.closed()

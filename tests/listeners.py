@@ -28,6 +28,7 @@ class Listener:
         self._acks = acks
         self._tasks: set[asyncio.Task[None]] = set()
         self._hub: Hub | None = None
+        self.turn = asyncio.Lock()
 
     def start(self, hub: Hub | None = None) -> "Listener":
         """Join a hub, that of this loop unless told otherwise, and begin to read."""
@@ -56,6 +57,9 @@ class Listener:
 
     def is_writable(self) -> bool:
         return self.writable
+
+    async def wait_until_writable(self) -> None:
+        await until(lambda: self.writable)
 
     def read_again(self) -> None:
         self.reads += 1

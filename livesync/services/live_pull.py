@@ -8,13 +8,14 @@ reads only makes it dirty, and it goes live when a read has left it clean.
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
 from livesync.conf import get_settings
 from livesync.protocol.chunking import cut
 from livesync.protocol.events import Cursor
 from livesync.protocol.messages import encode_event, encode_page
-from livesync.services.pull import read_pages
+from livesync.services.pull import Page, read_pages
 from livesync.storage.engine import Appended
 
 
@@ -26,6 +27,13 @@ class Outlet(Protocol):
 
     def is_writable(self) -> bool:
         """Whether what is sent leaves at once; else it would pile up here."""
+
+    async def wait_until_writable(self) -> None:
+        """Return when what is sent leaves at once."""
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held while a page is read and sent, so that one connection holds one page at a time."""
 
     def read_again(self) -> None:
         """Run ``LivePull.read`` in a task of its own."""
@@ -147,16 +155,23 @@ class LivePull:
         return self._waits_since is not None and now - self._waits_since > timeout_s
 
     async def _send_pages(self) -> None:
-        async for page in read_pages(self.store_id, self.backend_id, self.seq_num):
-            if self._has_answered and page.last_seq_num == self.seq_num:
-                return  # nothing new; only the first read answers with an empty page
-            self._send(page.text, page.size)
-            self._has_answered = True
-            self.backend_id = page.backend_id
-            self.seq_num = page.last_seq_num
-            if page.remaining:
+        async with aclosing(read_pages(self.store_id, self.backend_id, self.seq_num)) as pages:
+            page: Page | None = None
+            while page is None or page.remaining:
                 # before more is read: what a client does not take must not wait here
                 await self._wait_for_acks()
+                async with self._outlet.turn:
+                    await self._outlet.wait_until_writable()
+                    page = await anext(pages)
+                    if self._has_answered and page.last_seq_num == self.seq_num:
+                        return  # nothing new; only the first read answers with an empty page
+                    self._send_page(page)
+
+    def _send_page(self, page: Page) -> None:
+        self._send(page.text, page.size)
+        self._has_answered = True
+        self.backend_id = page.backend_id
+        self.seq_num = page.last_seq_num
 
     def _send(self, values: str, size: int) -> None:
         self._outlet.send_chunk(values)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import NamedTuple
 
 from livesync.conf import get_settings
@@ -14,6 +14,7 @@ from livesync.protocol.messages import encode_page
 from livesync.services.append import submit
 from livesync.storage import get_engine, get_readers
 from livesync.storage.engine import Append, Slice
+from livesync.storage.errors import CommitUnknownError
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Page(NamedTuple):
 
 async def read_pages(
     store_id: str, backend_id: str | None, after: int, *, retry_for_s: float = 0.0
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """The stored events above ``after``, page by page: one at least, the last without a successor.
 
     Holds no database connection between pages. A store nobody has spoken of before is made, since
@@ -90,7 +91,11 @@ async def _read(store_id: str, after: int, max_events: int) -> Slice:
         if found is not None:
             return found
         # through the writer: it is the only one that writes to this database here
-        await submit(Append(store_id, None, ()))
+        try:
+            await submit(Append(store_id, None, ()))
+        except CommitUnknownError as error:
+            # making a store again does no harm, so this may be tried again like any other fault
+            raise StorageUnavailableError("the store could not be made") from error
 
 
 def _read_slice(store_id: str, after: int, max_events: int) -> Slice | None:

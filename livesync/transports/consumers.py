@@ -60,6 +60,8 @@ class SyncConsumer(FrameConsumer):
 
     def receive_frame(self, text: str) -> None:
         for message in self.session.receive(text):
+            if self.is_closed:
+                return  # for what came before in the same frame: the rest is not carried out
             match message:
                 case Ping():
                     self._answer_ping()
@@ -118,6 +120,7 @@ class SyncConsumer(FrameConsumer):
             max_live_pulls=settings.live_pulls_per_socket,
         )
         self._pulls: dict[RequestId, OpenPull] = {}
+        self.turn = asyncio.Lock()
         self._pushes = 0
         self._pings = 0
         self._answered_at = asyncio.get_running_loop().time()  # who has just come may push soon
@@ -200,6 +203,13 @@ class OpenPull:
 
     def is_writable(self) -> bool:
         return self._consumer.is_writable
+
+    async def wait_until_writable(self) -> None:
+        await self._consumer.wait_until_writable()
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        return self._consumer.turn
 
     def read_again(self) -> None:
         self._task = self._consumer.spawn(self._read())
