@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from groundwork.async_api import AsyncAPIView
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _RETRY_EVERY_S = 0.25
 _JSON = "application/json"
+_OUTCOME_UNKNOWN = "the outcome of the push is not known"
 
 
 class SyncView(AsyncAPIView):
@@ -78,8 +80,11 @@ class SyncView(AsyncAPIView):
             return _plain(exc.status, str(exc))
         if isinstance(exc, CommitUnknownError):
             # neither yes nor no would be true; the client finds out by pushing again
-            return _plain(503, "the outcome of the push is not known")
-        return super().handle_exception(exc)
+            return _plain(503, _OUTCOME_UNKNOWN)
+        if isinstance(exc, APIException):
+            return super().handle_exception(exc)
+        logger.error("a sync request failed", exc_info=exc)
+        return _plain(500, "the server failed")
 
     def finalize_response(  # type: ignore[override] # no Response of DRF's is made here
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
@@ -149,8 +154,12 @@ async def _respond(answers: AsyncIterator[str]) -> HttpResponseBase:
 
 async def _as_array(first: list[str], rest: AsyncIterator[str]) -> AsyncIterator[str]:
     yield f"[{','.join(first)}"
-    async for answer in rest:
-        yield f",{answer}"
+    try:
+        async for answer in rest:
+            yield f",{answer}"
+    except CommitUnknownError:
+        # too late for another status; a defect answers no request
+        yield f",{rpc.defect(_OUTCOME_UNKNOWN)}"
     yield "]"
 
 
