@@ -10,7 +10,6 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from weakref import WeakKeyDictionary
 
 from groundwork.connections import call_in_loop
 from livesync.conf import get_settings
@@ -86,9 +85,18 @@ class Hub:
                 self._bus.publish(Hint(appended.store_id, appended.backend_id, appended.head))
             pulls = self._pulls.get(appended.store_id)
             if pulls:
-                news = encode_news(appended)
-                for pull in tuple(pulls):
-                    pull.offer(news)
+                self._offer(appended, pulls)
+
+    def _offer(self, appended: Appended, pulls: set[LivePull]) -> None:
+        try:
+            news = encode_news(appended)
+            for pull in tuple(pulls):
+                pull.offer(news)
+        except Exception:
+            # a bug: those who wait read from the database what they missed
+            logger.exception("a push could not be handed to the live pulls of its store")
+            for pull in tuple(pulls):
+                pull.mark_dirty()
 
     def take_hint(self, hint: Hint) -> None:
         """Let the live pulls of a store look at the database if they may be behind."""
@@ -105,14 +113,18 @@ class Hub:
 
     async def stop(self) -> None:
         """Hear and tell nothing more."""
-        remove_listener(self._hear)
+        with _lock:
+            _hubs.pop(self._loop, None)
+        self.forget()
         if self._tick is not None:
             self._tick.cancel()
             await asyncio.gather(self._tick, return_exceptions=True)
         if self._bus is not None:
             await self._bus.stop()
-        with _lock:
-            _hubs.pop(self._loop, None)
+
+    def forget(self) -> None:
+        """Hear no more of commits: the loop has ended, or is about to."""
+        remove_listener(self._hear)
 
     def hint_from_thread(self, hint: Hint) -> None:
         """``take_hint`` for callers outside of the loop."""
@@ -134,7 +146,7 @@ class Hub:
                 logger.exception("comparing live pulls with the database failed")
 
 
-_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 _lock = threading.Lock()
 
 
@@ -145,6 +157,8 @@ def get_hub() -> Hub:
     if hub is None:
         hub = Hub()
         with _lock:
+            for ended in [known for known in _hubs if known.is_closed()]:
+                _hubs.pop(ended).forget()
             _hubs[loop] = hub
     return hub
 
