@@ -109,7 +109,7 @@ async def validate_payload(payload: Any, context: Context) -> None:
     if inspect.iscoroutinefunction(hook):
         await hook(payload, context)
     else:
-        await database_sync_to_async(hook)(payload, context)
+        await database_sync_to_async(hook, thread_sensitive=False)(payload, context)
 
 
 @lru_cache(maxsize=8)

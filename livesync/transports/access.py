@@ -16,7 +16,7 @@ from django.http.request import validate_host
 from livesync import hooks
 from livesync.conf import get_settings
 from livesync.hooks import Context
-from livesync.protocol.errors import LivesyncError
+from livesync.protocol.errors import RefusedError
 from livesync.protocol.search_params import SyncRequest, match_sync_request
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def is_origin_allowed(origin: str) -> bool:
 async def _validate(request: SyncRequest, context: Context) -> None:
     try:
         await hooks.validate_payload(request.payload, context)
-    except LivesyncError as error:
+    except RefusedError as error:
         raise AccessRefusedError(400, f"UnknownError: {error}") from error
     except Exception as error:
         logger.exception("validate_payload failed")
@@ -108,9 +108,9 @@ def _check_open_access(client: Any) -> None:
 
 def _is_loopback(client: Any) -> bool:
     try:
-        return client is None or ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
+        return ipaddress.ip_address(client[0]).is_loopback
+    except (TypeError, ValueError):
+        return False  # behind a Unix socket anybody may be
 
 
 def _is_loopback_origin(origin: str) -> bool:
@@ -127,7 +127,8 @@ def _is_served_from_here(origin: str) -> bool:
         host = urlsplit(origin).hostname or ""
     except ValueError:
         return False
-    return validate_host(host, settings.ALLOWED_HOSTS)
+    own_names = [name for name in settings.ALLOWED_HOSTS if name != "*"]
+    return validate_host(host, own_names)
 
 
 def _normal(origin: str) -> str:
