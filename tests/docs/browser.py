@@ -9,6 +9,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from websockets.sync.client import ClientConnection, connect
 from tests.processes import DEADLINE_S, LOOPBACK, kill_family, wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+PAGE_DEADLINE_S = 240.0
+"""Generous: in development Vite prepares a thousand modules before a page can start."""
 
 LAN_NAME = "notes.lan"
 """A name that the browser takes for another machine, and that leads to this one."""
@@ -56,7 +60,7 @@ class Tab:
     def wait_for(self, expression: str) -> None:
         """Return when a JavaScript expression is true."""
         try:
-            wait_until(lambda: self.run(expression) is True, what=expression)
+            _wait(lambda: self.run(expression) is True, what=expression)
         except TimeoutError as error:
             text = self.run("document.body.innerText")
             log = "\n".join(self.console)
@@ -69,7 +73,10 @@ class Tab:
             self.run("0")  # takes in what was logged meanwhile
             return text in "".join(self.console)
 
-        wait_until(is_logged, what=f"{text!r} in the console")
+        _wait(is_logged, what=f"{text!r} in the console")
+
+
+_wait = partial(wait_until, deadline_s=PAGE_DEADLINE_S)
 
 
 class Browser:

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.docs.browser import PAGE_DEADLINE_S
 from tests.docs.pages import CodeBlock
 from tests.e2e.node_clients.install import E2E
 from tests.processes import LOOPBACK, ServerProcess, kill_family, wait_until
@@ -73,7 +74,11 @@ class Script:
     def wait_for(self, text: str) -> None:
         """Return when it has printed ``text``; an error that holds its output if it never does."""
         try:
-            wait_until(lambda: text in self.output, what=f"{text!r} from {self._words}")
+            wait_until(
+                lambda: text in self.output,
+                what=f"{text!r} from {self._words}",
+                deadline_s=PAGE_DEADLINE_S,
+            )
         except TimeoutError as error:
             raise AssertionError(f"{error}; it printed:\n{self.output}") from error
 
