@@ -1,10 +1,16 @@
-"""What uvicorn's HTTP protocol leaves open: how long a request's head may be, and its target."""
+"""What uvicorn's HTTP protocol leaves open: how long a request's head may be, how long it may take,
+and its target.
+"""
+
+import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # a sync URL holds at most a store id of 512 bytes and a payload of 8 KiB, percent-encoded twice
 URL_MAX_BYTES = 65_500
 HEADERS_MAX_BYTES = 32_768
+HEAD_TIMEOUT_S = 10.0
+"""How long a connection may take for its first request's head; a byte a second is no request."""
 
 
 class HeadRefusedError(Exception):
@@ -12,9 +18,18 @@ class HeadRefusedError(Exception):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Refuses an endless head (414, 431) and a target that is not a path (400)."""
+    """Refuses an endless head (414, 431), a slow one, and a target that is not a path (400)."""
 
     _headers_bytes = 0
+    _head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_head_deadline()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -35,11 +50,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # "GET http://elsewhere/ HTTP/1.1" names a host besides the Host header: two truths
         if not self.url.startswith(b"/"):
             self._refuse(b"400 Bad Request")
+        self._stop_head_deadline()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
             super().send_400_response(msg)
+
+    def _stop_head_deadline(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
 
     def _refuse(self, status: bytes) -> None:
         self.transport.write(
