@@ -11,7 +11,8 @@
     │   ├── PayloadMismatchError  a message carries another payload than its connection
     │   └── LimitError            too much at once
     ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
-    └── StorageUnavailableError   a fault of ours that passes; never told on a pull
+    ├── StorageUnavailableError   a fault of ours that passes; never told on a pull
+    └── CommitUnknownError        it may be stored, or not; never told at all
 
 Source: the closed error union of LiveStore sync-cf 0.4.0, ``common/sync-message-types.ts``.
 """
@@ -95,3 +96,7 @@ class StoreNotFoundError(LivesyncError):
 
 class StorageUnavailableError(LivesyncError):
     """The database cannot answer now; nothing was stored. The same request may succeed later."""
+
+
+class CommitUnknownError(LivesyncError):
+    """A COMMIT failed and may have taken effect nevertheless. Nobody is told either way."""

@@ -4,8 +4,6 @@ Sequence numbers are integers from 1 to 2^53 - 1. They ascend, and may jump: wha
 chain of parents (LiveStore's own suite pushes number 20000 onto an empty store).
 """
 
-from functools import lru_cache
-
 import msgspec
 
 from livesync.protocol.errors import InvalidBatchError, InvalidCursorError
@@ -64,7 +62,6 @@ def check_chain(batch: list[Event]) -> None:
         previous = seq_num
 
 
-@lru_cache(maxsize=4_096)  # names and ids recur: what was found good once need not be read again
 def check_text(field: str, text: str, *, max_bytes: int) -> None:
     """Check a name or id of an event: what every database can keep, and not too long.
 

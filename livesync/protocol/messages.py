@@ -145,7 +145,7 @@ def read_push(payload: Raw, *, limits: Limits) -> PushRequest:
     backend_id = _read_option(wire.backend_id, _string, "$.backendId")
     if backend_id is not None:
         _check_backend_id(backend_id)
-    batch = [_read_event(event, limits) for event in wire.batch]
+    batch = _read_batch(wire.batch, limits)
     check_chain(batch)
     return PushRequest(wire.store_id, backend_id, batch, own_payload)
 
@@ -231,20 +231,33 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _read_event(wire: _WireEvent, limits: Limits) -> Event:
-    if wire.seq_num >= _SEQ_NUM_LIMIT or wire.parent_seq_num >= _SEQ_NUM_LIMIT:
+def _read_batch(batch: list[_WireEvent], limits: Limits) -> list[Event]:
+    # names and ids recur within a batch: what was found good once need not be read again
+    good: set[str] = set()
+    return [_read_event(wire, good, limits) for wire in batch]
+
+
+def _read_event(wire: _WireEvent, good: set[str], limits: Limits) -> Event:
+    seq_num, parent = wire.seq_num, wire.parent_seq_num
+    if seq_num >= _SEQ_NUM_LIMIT or parent >= _SEQ_NUM_LIMIT:
         raise strict_json.ShapeError("a sequence number is above 2^53 - 1 at $.batch")
-    check_text("name", wire.name, max_bytes=limits.field_max_bytes)
-    check_text("clientId", wire.client_id, max_bytes=limits.field_max_bytes)
-    check_text("sessionId", wire.session_id, max_bytes=limits.field_max_bytes)
-    args = None if wire.args is UNSET else bytes(wire.args).decode()
-    if args is not None and strict_json.is_deeper_than(args, limits.args_max_depth):
-        raise InvalidBatchError(
-            f"invalid batch: args are nested more than {limits.args_max_depth} deep"
-        )
-    return Event(
-        wire.name, args, wire.seq_num, wire.parent_seq_num, wire.client_id, wire.session_id
-    )
+    name, client_id, session_id = wire.name, wire.client_id, wire.session_id
+    if name not in good or client_id not in good or session_id not in good:
+        check_text("name", name, max_bytes=limits.field_max_bytes)
+        check_text("clientId", client_id, max_bytes=limits.field_max_bytes)
+        check_text("sessionId", session_id, max_bytes=limits.field_max_bytes)
+        good.update((name, client_id, session_id))
+    args = None if wire.args is UNSET else _read_args(wire.args, limits)
+    return Event(name, args, seq_num, parent, client_id, session_id)
+
+
+def _read_args(raw: Raw, limits: Limits) -> str:
+    args = str(raw, "utf-8")
+    max_depth = limits.args_max_depth
+    # each level takes two brackets, so most args are too short to be too deep
+    if len(args) > 2 * max_depth and strict_json.is_deeper_than(args, max_depth):
+        raise InvalidBatchError(f"invalid batch: args are nested more than {max_depth} deep")
+    return args
 
 
 def _read_cursor(option: _Option) -> Cursor | None:
