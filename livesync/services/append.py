@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from groundwork.writer import Writer
-from livesync.protocol.errors import StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
 from livesync.storage import get_engine
 from livesync.storage.engine import Append, Appended
-from livesync.storage.errors import CommitUnknownError
 
 Listener = Callable[[Sequence[Appended]], None]
 

@@ -9,12 +9,11 @@ from typing import NamedTuple
 from livesync.conf import get_settings
 from livesync.protocol.admission import check_backend_id
 from livesync.protocol.chunking import cut
-from livesync.protocol.errors import StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
 from livesync.protocol.messages import encode_page
 from livesync.services.append import submit
 from livesync.storage import get_engine, get_readers
 from livesync.storage.engine import Append, Slice
-from livesync.storage.errors import CommitUnknownError
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from groundwork.connections import (
     close_quietly,
     with_connection,
 )
-from livesync.protocol.errors import StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
 from livesync.storage import browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
     Append,
@@ -32,7 +32,7 @@ from livesync.storage.engine import (
     StoreDetails,
     StoreState,
 )
-from livesync.storage.errors import CommitBrokenError, CommitUnknownError
+from livesync.storage.errors import CommitBrokenError
 from livesync.storage.plan import Plan, make_plan
 
 T = TypeVar("T")

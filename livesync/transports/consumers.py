@@ -18,6 +18,7 @@ from livesync.protocol import rpc
 from livesync.protocol.binding import Binding
 from livesync.protocol.calls import Pull, Push, Refused
 from livesync.protocol.errors import (
+    CommitUnknownError,
     LivesyncError,
     ServerAheadError,
     StorageUnavailableError,
@@ -29,7 +30,6 @@ from livesync.services.hub import get_hub
 from livesync.services.live_pull import LivePull
 from livesync.services.push import start_push
 from livesync.storage.engine import Appended
-from livesync.storage.errors import CommitUnknownError
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 
 logger = logging.getLogger(__name__)

@@ -25,12 +25,11 @@ from livesync.protocol.calls import (
     Refused,
     read_call,
 )
-from livesync.protocol.errors import LivesyncError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageUnavailableError
 from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
 from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
 from livesync.services.pull import read_pages
 from livesync.services.push import start_push
-from livesync.storage.errors import CommitUnknownError
 from livesync.transports import cors
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from livesync.protocol.errors import ServerAheadError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StorageUnavailableError
 from livesync.services.append import add_listener, get_writer, remove_listener, submit
 from livesync.storage import database, get_readers, postgresql
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Append, Appended
-from livesync.storage.errors import CommitBrokenError, CommitUnknownError
+from livesync.storage.errors import CommitBrokenError
 from tests.factories import make_event, make_events
 from tests.storage import STATEMENTS, STORE, execute, find, hold_store, numbers, own_connection
 

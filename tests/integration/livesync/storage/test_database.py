@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from django.db import OperationalError, connections
 
-from livesync.protocol.errors import ServerAheadError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StorageUnavailableError
 from livesync.storage import database
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Append, Appended
-from livesync.storage.errors import CommitBrokenError, CommitUnknownError
+from livesync.storage.errors import CommitBrokenError
 from tests.cut_link import Cut, CutLink
 from tests.factories import make_event, make_events
 from tests.integration.conftest import Databases, alias_on

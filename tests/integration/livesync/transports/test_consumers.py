@@ -12,12 +12,11 @@ import pytest
 
 from groundwork import frames
 from groundwork.frames import get_registry
-from livesync.protocol.errors import StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
 from livesync.services import pull as pull_module
 from livesync.services.append import get_writer
 from livesync.services.hub import get_hub
 from livesync.storage import get_engine, get_readers
-from livesync.storage.errors import CommitUnknownError
 from livesync.transports import consumers
 from livesync.transports.routing import websocket_application
 from tests.clients import (
