@@ -6,7 +6,6 @@ reordered or forged, clients that are slow to acknowledge. What fails, fails aga
 """
 
 import asyncio
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -21,12 +20,11 @@ from livesync.services.hints import Hint
 from livesync.services.hub import Hub
 from livesync.services.live_pull import LivePull, News
 from livesync.storage.engine import Appended, Slice, StoreState
+from tests.conftest import Figure
 from tests.factories import make_events
 from tests.listeners import Listener
 
 STORE, BACKEND_ID = "store", "the history"
-IS_DRILL = os.environ.get("SYNCSITE_DRILL") == "1"
-PUSHES = 200 if IS_DRILL else 40
 SEEDS = 300
 CREATED_AT = "2026-11-21T17:40:00.123Z"
 
@@ -155,15 +153,16 @@ class Client(Listener):
 class World:
     """One run: processes that push, clients that come and go, and the hub between."""
 
-    def __init__(self, seed: int, log: Log) -> None:
+    def __init__(self, seed: int, log: Log, pushes: int) -> None:
         self.chance = Chance(seed)
         self.log = log
+        self.pushes = pushes
         self.hub = Hub(lambda on_hint: Bus(self.chance, on_hint))  # type: ignore[arg-type,return-value]
         self.clients: list[Client] = []
 
     async def run(self) -> None:
         self._open_pull()
-        for _ in range(PUSHES):
+        for _ in range(self.pushes):
             if self.chance.happens(0.15):
                 self._open_pull()
             if len(self.clients) > 1 and self.chance.happens(0.03):
@@ -206,10 +205,10 @@ class World:
 
 
 @pytest.fixture
-def make_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], World]]:
+def make_world(monkeypatch: pytest.MonkeyPatch, figure: Figure) -> Iterator[Callable[[int], World]]:
     def make_world(seed: int) -> World:
         log = Log()
-        world = World(seed, log)
+        world = World(seed, log, pushes=figure(usually=40, drill=200))
         for module in (pull_module, hub_module):
             monkeypatch.setattr(module, "get_engine", lambda: log)
             monkeypatch.setattr(module, "get_readers", lambda: Readers(world.chance))
