@@ -97,6 +97,10 @@ class StoreNotFoundError(LivesyncError):
 class StorageUnavailableError(LivesyncError):
     """The database cannot answer now; nothing was stored. The same request may succeed later."""
 
+    def __init__(self) -> None:
+        # one text for every cause: the database's own words name hosts, users and files
+        super().__init__("the storage is unavailable; try again later")
+
 
 class CommitUnknownError(LivesyncError):
     """A COMMIT failed and may have taken effect nevertheless. Nobody is told either way."""

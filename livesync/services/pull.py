@@ -94,7 +94,7 @@ async def _read(store_id: str, after: int, max_events: int) -> Slice:
             await submit(Append(store_id, None, ()))
         except CommitUnknownError as error:
             # making a store again does no harm, so this may be tried again like any other fault
-            raise StorageUnavailableError("the store could not be made") from error
+            raise StorageUnavailableError from error
 
 
 def _read_slice(store_id: str, after: int, max_events: int) -> Slice | None:

@@ -20,7 +20,7 @@ from groundwork.connections import (
     close_quietly,
     with_connection,
 )
-from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError
 from livesync.storage import browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
     Append,
@@ -33,6 +33,7 @@ from livesync.storage.engine import (
     StoreState,
 )
 from livesync.storage.errors import CommitBrokenError
+from livesync.storage.faults import unavailable
 from livesync.storage.plan import Plan, make_plan
 
 T = TypeVar("T")
@@ -57,9 +58,9 @@ class DatabaseEngine:
         except RowLockedError as error:
             if len(appends) > 1:
                 raise  # the writer tries them one by one: only one store may be locked
-            raise StorageUnavailableError(str(error)) from error
+            raise unavailable(error) from error
         except DatabaseUnavailableError as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise unavailable(error) from error
 
     def read(self, store_id: str, after: int, *, max_events: int, max_bytes: int) -> Slice | None:
         found: Slice | None = self._query("read", store_id, after, max_events, max_bytes)
@@ -107,24 +108,26 @@ class DatabaseEngine:
         try:
             return with_connection(self.alias, run)
         except DatabaseUnavailableError as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise unavailable(error) from error
 
     def _with_alias(self, work: Callable[..., T], *args: Any) -> T:
         try:
             return with_connection(self.alias, lambda _: work(self.alias, *args))
         except DatabaseUnavailableError as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise unavailable(error) from error
 
     def _commit_or_settle(self, appends: Sequence[Append]) -> Sequence[Outcome]:
-        for _ in range(_MAX_COMMITS):
+        broken: list[CommitBrokenError] = []
+        while len(broken) < _MAX_COMMITS:
             try:
                 return with_connection(self.alias, lambda connection: _store(connection, appends))
-            except CommitBrokenError as broken:
-                logger.warning("%s: the connection broke on COMMIT", self.alias)
-                if self._is_stored(broken.plan):
-                    return broken.plan.outcomes
+            except CommitBrokenError as error:
+                logger.warning("%s: %s", self.alias, error)
+                if self._is_stored(error.plan):
+                    return error.plan.outcomes
+                broken.append(error)
         # a disk that fails at every COMMIT would keep the writer here for ever
-        raise StorageUnavailableError("no COMMIT took effect; nothing was stored")
+        raise unavailable(broken[-1]) from broken[-1]
 
     def _is_stored(self, plan: Plan) -> bool:
         """Ask a new connection for the outcome of a commit, for as long as a caller may wait."""

@@ -5,9 +5,10 @@ from django.db.models import Exists, F, Q, QuerySet
 
 from groundwork.connections import close_quietly
 from livesync.models import Store, StoredEvent
-from livesync.protocol.errors import StorageUnavailableError, StoreNotFoundError
+from livesync.protocol.errors import StoreNotFoundError
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Reset, StoreDetails
+from livesync.storage.faults import unavailable
 
 _LOCK_TIMEOUT = "5s"
 _HAS_ENDED = Q(oldest_generation__lt=F("generation"))
@@ -29,7 +30,7 @@ def reset(alias: str, store_id: str) -> Reset:
     except (OperationalError, InterfaceError) as error:
         # not tried again: if the COMMIT was what failed, that might end the new history as well
         close_quietly(connections[alias])
-        raise StorageUnavailableError(str(error)) from error
+        raise unavailable(error) from error
 
 
 def lost_events(alias: str, store: StoreDetails) -> int:

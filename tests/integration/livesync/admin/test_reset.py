@@ -156,7 +156,7 @@ def test_a_database_that_does_not_answer_is_told(
     engine: DatabaseEngine, resetter: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
-        raise StorageUnavailableError("out of reach")
+        raise StorageUnavailableError
 
     push(engine, make_events(3))
     monkeypatch.setattr(DatabaseEngine, "reset", fail)

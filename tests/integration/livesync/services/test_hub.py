@@ -131,7 +131,7 @@ async def test_it_reconciles_by_itself_and_goes_on_after_faults(
     store: Store, listen: Listen, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = get_engine()
-    faults: list[Exception] = [StorageUnavailableError("away"), ValueError("a bug")]
+    faults: list[Exception] = [StorageUnavailableError(), ValueError("a bug")]
 
     class Faulty:
         def states(self, store_ids: Sequence[str]) -> Any:

@@ -187,7 +187,7 @@ class Away:
     def read(self, *args: Any, **options: Any) -> Any:
         if self.reads:
             self.reads -= 1
-            raise StorageUnavailableError("away")
+            raise StorageUnavailableError
         return self._engine.read(*args, **options)
 
 

@@ -20,6 +20,7 @@ from livesync.storage.errors import CommitBrokenError
 from tests.cut_link import Cut, CutLink
 from tests.factories import make_event, make_events
 from tests.integration.conftest import Databases, alias_on
+from tests.processes import free_port
 from tests.storage import (
     ALIAS,
     STATEMENTS,
@@ -284,3 +285,23 @@ def test_a_commit_whose_answer_is_the_end_of_the_session_is_asked_about(
 
     assert push(engine, make_events(2)).head == 2
     assert numbers(engine) == [1, 2]
+
+
+@only_postgresql
+@pytest.mark.parametrize("what", ["commit", "read", "inspect", "reset"])
+def test_the_databases_own_words_are_kept_behind_the_error(
+    engine: DatabaseEngine, vendor: str, livesync_databases: Databases, what: str
+) -> None:
+    config = livesync_databases.config(vendor) | {"PORT": free_port()}
+    calls: dict[str, Any] = {
+        "commit": lambda: engine.commit([Append(STORE, None, make_events(1))]),
+        "read": lambda: numbers(engine),
+        "inspect": lambda: engine.inspect(STORE),
+        "reset": lambda: engine.reset(STORE),
+    }
+
+    with alias_on(config), pytest.raises(StorageUnavailableError) as raised:
+        calls[what]()
+
+    assert str(config["PORT"]) not in str(raised.value)
+    assert str(config["PORT"]) in str(raised.value.__cause__)

@@ -590,7 +590,7 @@ class Away:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (StorageUnavailableError("away"), frames.TRY_LATER),
+        (StorageUnavailableError(), frames.TRY_LATER),
         (CommitUnknownError(), frames.TRY_LATER),
         (ValueError("a bug"), frames.INTERNAL),
     ],
@@ -618,7 +618,7 @@ async def test_a_live_pull_that_falls_behind_during_a_fault_closes_its_socket(
     pull = client.pull(live=True)
     await client.page(pull)
     await client.ping()
-    monkeypatch.setattr(pull_module, "get_engine", lambda: Away(StorageUnavailableError("away")))
+    monkeypatch.setattr(pull_module, "get_engine", lambda: Away(StorageUnavailableError()))
 
     await store.push_elsewhere(make_events(1))
     await get_hub().reconcile()
@@ -631,7 +631,7 @@ async def test_a_push_that_could_not_be_stored_is_told_as_an_unknown_error(
     connect: Connect, store: Store
 ) -> None:
     client = await connect()
-    with failing_commits(StorageUnavailableError("away")):
+    with failing_commits(StorageUnavailableError()):
         error = error_of(await client.exit(client.push(make_events(1))))
 
     assert (error["_tag"], error["cause"]["name"]) == ("UnknownError", "StorageUnavailableError")
