@@ -28,6 +28,7 @@ NEVER_TOLD = {
     "RefusedError",  # the base of what a request is refused with
     "AuthError",  # told as a status
     "StoreNotFoundError",  # for commands and the admin
+    "CommitUnknownError",  # told as a closed socket, or as 503
 }
 TYPED = {"ServerAheadError", "BackendIdMismatchError"}
 HUMAN = {1_048_576: "1 MiB", 8_192: "8 KiB", 4_000_000: "4 MB"}
