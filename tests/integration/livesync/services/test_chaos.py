@@ -7,7 +7,7 @@ reordered or forged, clients that are slow to acknowledge. What fails, fails aga
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ from tests.listeners import Listener
 
 STORE, BACKEND_ID = "store", "the history"
 SEEDS = 300
+FEW_PUSHES = 40
 CREATED_AT = "2026-11-21T17:40:00.123Z"
 
 
@@ -204,11 +205,14 @@ class World:
             assert client.numbers == list(range(client.seen + 1, self.log.head + 1))
 
 
+MakeWorld = Callable[[int, int], World]
+
+
 @pytest.fixture
-def make_world(monkeypatch: pytest.MonkeyPatch, figure: Figure) -> Iterator[Callable[[int], World]]:
-    def make_world(seed: int) -> World:
+def make_world(monkeypatch: pytest.MonkeyPatch) -> MakeWorld:
+    def make_world(seed: int, pushes: int) -> World:
         log = Log()
-        world = World(seed, log, pushes=figure(usually=40, drill=200))
+        world = World(seed, log, pushes)
         for module in (pull_module, hub_module):
             monkeypatch.setattr(module, "get_engine", lambda: log)
             monkeypatch.setattr(module, "get_readers", lambda: Readers(world.chance))
@@ -219,9 +223,9 @@ def make_world(monkeypatch: pytest.MonkeyPatch, figure: Figure) -> Iterator[Call
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_every_event_comes_once_and_in_order(
-    make_world: Callable[[int], World], seed: int
+    make_world: MakeWorld, figure: Figure, seed: int
 ) -> None:
-    world = make_world(seed)
+    world = make_world(seed, figure(usually=FEW_PUSHES, drill=200))
 
     await world.run()
 
@@ -267,7 +271,7 @@ def stay_live(self: LivePull) -> None:
     ],
 )
 async def test_a_planted_bug_is_found(
-    make_world: Callable[[int], World],
+    make_world: MakeWorld,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
     bug: Callable[..., Any],
@@ -275,7 +279,7 @@ async def test_a_planted_bug_is_found(
     monkeypatch.setattr(LivePull, method, bug)
 
     for seed in range(20):
-        world = make_world(seed)
+        world = make_world(seed, FEW_PUSHES)
         try:
             await world.run()
             world.check()
