@@ -55,7 +55,7 @@ class Writer(Generic[Job, Outcome]):
 
     def submit(self, job: Job) -> "asyncio.Future[Outcome]":
         """Hand in a job from a running event loop; the future is resolved after the commit."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
@@ -72,7 +72,8 @@ class Writer(Generic[Job, Outcome]):
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None:
+            # not alive: it has ended without our doing, or this is the child of a fork
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
 
@@ -81,7 +82,7 @@ class Writer(Generic[Job, Outcome]):
             while (first := self._queue.get()) is not None:
                 group = [first]
                 stopping = self._gather(group)
-                self._write(group)
+                self._write_safely(group)
                 if stopping:
                     return
         finally:
@@ -97,6 +98,15 @@ class Writer(Generic[Job, Outcome]):
                 return True
             group.append(waiting)
         return False
+
+    def _write_safely(self, group: "list[_Waiting[Job, Outcome]]") -> None:
+        try:
+            self._write(group)
+        except Exception as error:
+            # a bug; what it left without an answer gets this one, and the thread goes on
+            logger.exception("%s: writing a group failed", self._name)
+            for _, future, loop in group:
+                call_in_loop(loop, _answer, [(future, error)])
 
     def _write(self, group: "list[_Waiting[Job, Outcome]]") -> None:
         outcomes = self._outcomes([job for job, _, _ in group])

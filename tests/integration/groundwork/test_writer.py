@@ -246,3 +246,25 @@ async def test_jobs_of_many_tasks_keep_the_order_in_which_they_came(
     committed = [job for group in commits.groups for job in group]
     for name in "abcdefgh":
         assert [job for job in committed if job[0] == name] == [f"{name} {n}" for n in range(10)]
+
+
+async def test_a_commit_that_answers_too_few_fails_its_jobs_and_no_others(
+    writer: Writer[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_commit", lambda _: [])
+        with pytest.raises(ValueError, match="shorter"):
+            await asyncio.wait_for(writer.submit("a"), 20)
+
+    assert await asyncio.wait_for(writer.submit("b"), 20) == "b!"
+    assert "writing a group failed" in caplog.text
+
+
+async def test_a_thread_that_has_ended_is_replaced(writer: Writer[str, str]) -> None:
+    await writer.submit("a")
+    ended = writer._thread
+    assert ended is not None
+    writer._queue.put(None)
+    await asyncio.to_thread(ended.join, 20)
+
+    assert await asyncio.wait_for(writer.submit("b"), 20) == "b!"
