@@ -1,0 +1,93 @@
+"""What an operator hears before the site starts."""
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from livesync.checks import check_settings
+from livesync.hooks import Hooks, OpenHooks, SharedSecretHooks, get_hooks, is_auth_chosen
+
+OPEN = "livesync.hooks.OpenHooks"
+SECRET = "livesync.hooks.SharedSecretHooks"
+SIGNED_IN = "livesync.hooks.SignedInHooks"
+ORIGINS = ("https://app.example",)
+
+
+class NotHooks:
+    pass
+
+
+def ids() -> list[str | None]:
+    return [message.id for message in check_settings(None)]
+
+
+@pytest.mark.parametrize(
+    ("debug", "tuned", "found"),
+    [
+        (True, {}, []),
+        (True, {"hooks": OPEN}, []),
+        (False, {"hooks": OPEN, "allowed_origins": ORIGINS}, []),
+        (False, {}, ["livesync.E002", "livesync.W001"]),
+        (False, {"allowed_origins": ORIGINS}, ["livesync.E002"]),
+        (False, {"hooks": OPEN}, ["livesync.W001"]),
+        (True, {"hooks": SECRET}, ["livesync.E003"]),
+        (True, {"hooks": SECRET, "shared_secret": "x" * 15}, ["livesync.E003"]),
+        (True, {"hooks": SECRET, "shared_secret": "x" * 16}, []),
+        (True, {"hooks": SIGNED_IN, "allowed_origins": ("*",)}, ["livesync.E004"]),
+        (False, {"hooks": SIGNED_IN, "allowed_origins": ("*",)}, ["livesync.E004"]),
+        (True, {"hooks": OPEN, "allowed_origins": ("*",)}, []),
+        (True, {"hooks": SIGNED_IN, "allowed_origins": ORIGINS}, []),
+        (True, {"hook": OPEN}, ["livesync.E001"]),
+        (True, {"shared_secret": 5}, ["livesync.E001"]),
+        (True, {"hooks": "no.such.module.Hooks"}, ["livesync.E001"]),
+        (True, {"hooks": "livesync.hooks.NoSuchHooks"}, ["livesync.E001"]),
+        (True, {"hooks": f"{__name__}.NotHooks"}, ["livesync.E001"]),
+    ],
+)
+def test_what_is_wrong_is_found(
+    settings: Settings, debug: bool, tuned: dict[str, Any], found: list[str]
+) -> None:
+    settings.DEBUG = debug
+    settings.LIVESYNC = tuned
+
+    assert ids() == found
+
+
+def test_a_missing_choice_of_auth_says_what_to_choose_from(settings: Settings) -> None:
+    settings.DEBUG = False
+    settings.LIVESYNC = {"allowed_origins": ORIGINS}
+
+    (error,) = check_settings(None)
+
+    for choice in (OPEN, SECRET, SIGNED_IN):
+        assert choice in str(error.hint)
+
+
+def test_no_message_holds_the_secret(settings: Settings) -> None:
+    settings.LIVESYNC = {"hooks": SECRET, "shared_secret": "hunter2"}
+
+    assert "hunter2" not in str(check_settings(None))
+
+
+def test_the_hooks_are_those_of_the_settings_and_made_once(settings: Settings) -> None:
+    settings.LIVESYNC = {"hooks": OPEN}
+    assert type(get_hooks()) is OpenHooks
+    assert get_hooks() is get_hooks()
+
+    settings.LIVESYNC = {"hooks": SECRET}
+    assert type(get_hooks()) is SharedSecretHooks
+
+
+def test_a_choice_is_made_by_overriding_the_hook() -> None:
+    class Inherits(Hooks):
+        uses_session = True
+
+    class Overrides(Inherits):
+        async def validate_payload(self, payload: Any, context: Any) -> None:
+            pass
+
+    assert not is_auth_chosen(Hooks())
+    assert not is_auth_chosen(Inherits())
+    assert is_auth_chosen(Overrides())
+    assert is_auth_chosen(OpenHooks())
