@@ -30,7 +30,9 @@ class RowLockedError(DatabaseUnavailableError):
 
 _LOCK_TIMEOUT = "55P03"  # PostgreSQL: lock_not_available
 _RETRIED_STATES = ("40001", "40P01")  # serialization failure, deadlock
-_SESSION_OVER = ("08", "57P")  # connection exceptions; shut down by the administrator, crashed
+_IDLE_TIMEOUT = "25P03"  # idle_in_transaction_session_timeout: the session is over
+# connection exceptions; shut down by the administrator, crashed; the one above
+_SESSION_OVER = ("08", "57P", _IDLE_TIMEOUT)
 _MAX_TRIES = 3
 
 
@@ -52,14 +54,13 @@ def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
             connection.ensure_connection()
             with connection.wrap_database_errors:
                 return work(connection)
-        except (OperationalError, InterfaceError) as error:
-            close_quietly(connection)
-            if last_try or not _may_succeed_at_once(error, was_open=was_open):
-                raise _unavailable(error) from error
-        except DatabaseError:
+        except (DatabaseError, InterfaceError) as error:
             # whatever state the driver is in now, the next piece of work starts on a fresh one
             close_quietly(connection)
-            raise
+            if not _is_operational(error):
+                raise
+            if last_try or not _may_succeed_at_once(error, was_open=was_open):
+                raise _unavailable(error) from error
     raise AssertionError("the last try returns or raises")
 
 
@@ -176,6 +177,11 @@ def is_session_over(error: BaseException) -> bool:
     """
     state = sql_state(error)
     return state is None or state.startswith(_SESSION_OVER)
+
+
+def _is_operational(error: Exception) -> bool:
+    # the driver takes an idle timeout for a fault of its caller's
+    return isinstance(error, OperationalError | InterfaceError) or sql_state(error) == _IDLE_TIMEOUT
 
 
 def _may_succeed_at_once(error: Exception, *, was_open: bool) -> bool:

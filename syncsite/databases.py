@@ -15,6 +15,15 @@ ALIASES = ("default", "livesync", "chatstate")
 BUSY_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
 
+# a link that goes silent (a host lost its power, a firewall forgot it) is given up after about 20 s
+# when idle and 10 s when it is being used, instead of the system's two hours and quarter of an hour
+_SILENT_LINK = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
 # mode=rw: SQLite would otherwise make a missing file anew, and a fresh database means fresh backend
 # ids, at which clients throw away what they have; only syncsite.data_directory makes the files
 _OPEN_EXISTING = "mode=rw"
@@ -66,5 +75,5 @@ def _postgresql(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL is not a database URL") from error
     if config["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// URL; without it: SQLite")
-    options = {"connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": 2}
+    options = {"connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": 2, **_SILENT_LINK}
     return config | {"OPTIONS": options | config.get("OPTIONS", {})}

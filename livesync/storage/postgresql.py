@@ -86,8 +86,11 @@ def lock_stores(
     """Open a transaction that holds the rows of these stores; make those that are missing."""
     driver = _driver(connection)
     with driver.pipeline():
-        _execute(driver, "BEGIN")
+        # as the statements were written for, whatever the server's default is
+        _execute(driver, "BEGIN ISOLATION LEVEL READ COMMITTED")
         _execute(driver, "SET LOCAL lock_timeout = '2s'")
+        # if this process vanishes without a word, its locks do not outlive it for long
+        _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
         locked = _execute(driver, LOCK_STORES, (list(store_ids),))
     stores = _rows_by_id(locked)
     missing = [store_id for store_id in store_ids if store_id not in stores]
@@ -109,7 +112,7 @@ def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime)
                 _execute(driver, INSERT_EVENTS, _event_texts(plan))
                 _execute(driver, UPDATE_STORES, _store_arrays(plan, now))
             _execute(driver, "COMMIT")
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
         if driver.closed or is_session_over(error):
             raise CommitBrokenError(plan) from error
         raise

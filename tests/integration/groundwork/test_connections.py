@@ -8,7 +8,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError, connections
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    connections,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from groundwork import connections as module
@@ -44,11 +50,11 @@ class Work:
         return "done"
 
 
-def of_state(state: str) -> OperationalError:
+def of_state(state: str) -> DatabaseError:
     """Django's error for one of PostgreSQL with this SQLSTATE."""
-    cause = psycopg.OperationalError("as planned")
-    cause.sqlstate = state
-    error = OperationalError("as planned")
+    cause = psycopg.errors.lookup(state)("as planned")
+    is_internal = isinstance(cause, psycopg.InternalError)
+    error = InternalError("as planned") if is_internal else OperationalError("as planned")
     error.__cause__ = cause
     return error
 
@@ -90,7 +96,7 @@ def test_a_deadlock_is_tried_three_times(engine: DatabaseEngine, state: str) -> 
 
 
 @only_sqlite
-@pytest.mark.parametrize("state", ["57P01", "57P02", "57P03", "08006", "08P01"])
+@pytest.mark.parametrize("state", ["57P01", "57P02", "57P03", "08006", "08P01", "25P03"])
 def test_a_connection_from_before_may_have_died_meanwhile(
     opened: BaseDatabaseWrapper, state: str
 ) -> None:
@@ -217,7 +223,8 @@ async def test_a_call_has_its_arguments_and_its_error(threads: ConnectionThreads
 
 
 async def test_a_call_whose_caller_has_gone_is_not_begun(threads: ConnectionThreads) -> None:
-    gate, begun = threading.Event(), []
+    gate = threading.Event()
+    begun: list[int] = []
     busy = [threads.run(gate.wait, 20) for _ in range(3)]
     waiting = threads.run(begun.append, 1)
     waiting.cancel()
@@ -236,7 +243,8 @@ async def test_stopping_lets_calls_finish_and_closes_their_connections(
     seen: list[BaseDatabaseWrapper] = []
 
     def work() -> str:
-        return with_connection(ALIAS, lambda connection: seen.append(connection) or "done")
+        with_connection(ALIAS, seen.append)
+        return "done"
 
     future = threads.run(work)
     await asyncio.to_thread(threads.stop)

@@ -47,6 +47,18 @@ def test_with_a_url_all_aliases_lead_to_one_postgresql(tmp_path: Path) -> None:
     assert sqlite_file(made["livesync"]["NAME"]) is None
 
 
+def test_a_silent_link_to_postgresql_is_given_up_and_the_url_may_say_when(tmp_path: Path) -> None:
+    url = "postgresql://me@db.example/sync"
+
+    options = databases(url, tmp_path)["livesync"]["OPTIONS"]
+    own = databases(f"{url}?keepalives_idle=60&tcp_user_timeout=0", tmp_path)["livesync"]["OPTIONS"]
+
+    assert options["keepalives_idle"] + options["keepalives_interval"] * 3 < 30
+    assert (options["keepalives_count"], options["tcp_user_timeout"]) == (3, 10_000)
+    assert [str(own[k]) for k in ("keepalives_idle", "tcp_user_timeout")] == ["60", "0"]
+    assert own["keepalives_interval"] == options["keepalives_interval"]
+
+
 @pytest.mark.parametrize("url", ["mysql://me:hush@db/x", "sqlite:///x", "nonsense", "ftp://x"])
 def test_another_database_is_refused_without_naming_the_password(url: str, tmp_path: Path) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:

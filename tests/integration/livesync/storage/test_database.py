@@ -25,6 +25,7 @@ from tests.storage import (
     ALIAS,
     STATEMENTS,
     STORE,
+    execute,
     find,
     numbers,
     own_connection,
@@ -207,7 +208,7 @@ def test_whenever_the_link_is_cut_at_the_commit_the_answer_is_true(
     engine: DatabaseEngine, link: CutLink, cut: Cut
 ) -> None:
     for head in range(10):
-        link.arm(b"COMMIT", cut)
+        link.arm(b"COMMIT\0", cut)  # and not READ COMMITTED
         assert push(engine, make_events(1, after=head)).head == head + 1
 
     assert link.cuts == 10
@@ -305,3 +306,50 @@ def test_the_databases_own_words_are_kept_behind_the_error(
 
     assert str(config["PORT"]) not in str(raised.value)
     assert str(config["PORT"]) in str(raised.value.__cause__)
+
+
+def show(connection: Any, name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {name}")
+        return str(cursor.fetchone()[0])
+
+
+@only_postgresql
+def test_a_commit_does_not_depend_on_what_the_server_does_by_default(
+    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_and_commit = STATEMENTS["postgresql"].write_and_commit
+    shown: list[str] = []
+
+    def look(connection: Any, plan: Any, now: Any) -> None:
+        names = ("transaction_isolation", "idle_in_transaction_session_timeout")
+        shown.extend(show(connection, name) for name in names)
+        write_and_commit(connection, plan, now)
+
+    monkeypatch.setattr(STATEMENTS["postgresql"], "write_and_commit", look)
+    execute(connections[ALIAS], "SET default_transaction_isolation = 'serializable'")
+    push(engine, make_events(1))
+
+    assert shown == ["read committed", "10s"]
+    assert show(connections[ALIAS], "idle_in_transaction_session_timeout") == "0"
+
+
+@only_postgresql
+def test_a_session_that_was_idle_for_too_long_is_replaced_and_its_commit_done_again(
+    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_and_commit = STATEMENTS["postgresql"].write_and_commit
+    paused: list[int] = []
+
+    def pause(connection: Any, plan: Any, now: Any) -> None:
+        if not paused:
+            paused.append(connection.connection.info.backend_pid)
+            execute(connection, "SET LOCAL idle_in_transaction_session_timeout = '1ms'")
+            while find(f"SELECT 1 FROM pg_stat_activity WHERE pid = {paused[0]}"):
+                time.sleep(0.01)
+        write_and_commit(connection, plan, now)
+
+    monkeypatch.setattr(STATEMENTS["postgresql"], "write_and_commit", pause)
+
+    assert push(engine, make_events(2)).head == 2
+    assert numbers(engine) == [1, 2]
