@@ -18,7 +18,7 @@ from tests.factories import option, wire_events
 DEADLINE_S = 30.0
 """Generous: only what will never come uses it up."""
 
-HTTP_RESPONSES = {"websocket.http.response": {}}
+HTTP_RESPONSES: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
 """The extension by which a server can refuse a handshake with a body, and says all close codes."""
 
 

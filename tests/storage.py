@@ -94,7 +94,7 @@ def terminate(connection: Any) -> None:
         execute(other, "SELECT pg_terminate_backend(%s, 10000)", pid)
 
 
-def run_in_threads(count: int, work: Callable[[int], None]) -> None:
+def run_in_threads(count: int, work: Callable[[int], object]) -> None:
     """Run ``work(0)``, ``work(1)`` ... at the same time, each with a connection of its own."""
     errors: list[BaseException] = []
     barrier = threading.Barrier(count)

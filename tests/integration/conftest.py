@@ -40,7 +40,9 @@ class Databases:
         if vendor == "postgresql":
             server = self._request.getfixturevalue("postgres_server")
             url = server.create_database("storage tests")
-        config = connections.configure_settings(databases(url, self._directory))[ALIAS]
+        config: dict[str, Any] = connections.configure_settings(databases(url, self._directory))[
+            ALIAS
+        ]
         # the site makes its files elsewhere and opens none that is missing
         (self._directory / f"{ALIAS}.sqlite3").touch()
         with alias_on(config):

@@ -24,11 +24,13 @@ class Store:
 
     async def push_elsewhere(self, batch: Sequence[Event]) -> Appended:
         """Push as another process does: nobody here is told."""
-        return await self._in_thread(storage.push, get_engine(), batch, to=self.id)
+        done: Appended = await self._in_thread(storage.push, get_engine(), batch, to=self.id)
+        return done
 
     async def numbers(self) -> list[int]:
         """What is stored."""
-        return await self._in_thread(storage.numbers, get_engine(), self.id)
+        found: list[int] = await self._in_thread(storage.numbers, get_engine(), self.id)
+        return found
 
     async def backend_id(self) -> str:
         states = await get_readers().run(get_engine().states, [self.id])

@@ -80,7 +80,7 @@ async def test_who_has_left_hears_no_more(make_ear: MakeEar) -> None:
     assert ear.heard == [Hint("b", "id", 2)]
 
 
-class SlowLayer(InMemoryChannelLayer):
+class SlowLayer(InMemoryChannelLayer):  # type: ignore[misc] # channels publishes no types
     """A layer whose sends wait for the test, fail, or never end."""
 
     def __init__(self) -> None:

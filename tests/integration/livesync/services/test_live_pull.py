@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -36,7 +37,7 @@ async def listen(store: Store) -> AsyncIterator[Listen]:
         listener.stop()
 
 
-def news_of(appended: Appended, **changes: object) -> News:
+def news_of(appended: Appended, **changes: Any) -> News:
     return encode_news(appended)._replace(**changes)
 
 
@@ -225,7 +226,7 @@ async def test_a_client_that_does_not_keep_up_gets_the_rest_from_the_log(
     listener.ack()
     await listener.until_live()
     await store.push(make_events(1))
-    listener.writable = limits.get("is_writable", True)
+    listener.writable = bool(limits.get("is_writable", True))
     for head in range(1, 10):
         await store.push(make_events(1, after=head))
     held = len(listener.numbers)

@@ -229,7 +229,7 @@ async def test_a_server_that_holds_the_socket_back_is_not_given_more_than_a_page
     for head in range(50):
         await store.push(make_events(1, after=head))
     assert client.is_silent
-    assert len(consumer._waiting) <= 1
+    assert len(consumer._waiting or ()) <= 1
 
     client.takes_frames.set()
     assert await client.numbers(pull, 50) == list(range(1, 51))
@@ -535,7 +535,7 @@ async def test_a_push_almost_as_large_as_a_frame_is_stored_and_comes_back(
     assert await client.exit(client.push([make_event(1, args=args), make_event(2)])) == PUSHED
     pull = client.pull()
 
-    sizes = []
+    sizes: list[int] = []
     while sum(sizes) < 2:
         page = await client.page(pull)
         sizes.append(len(page["batch"]))

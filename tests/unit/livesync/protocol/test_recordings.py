@@ -172,7 +172,8 @@ def cursor_of(option: dict[str, Any]) -> Cursor | None:
 
 def comparable(call: Any) -> Any:
     """A push with its events as the client writes them, so that it can be compared."""
-    return call._replace(batch=list(map(wire_event, call.batch))) if type(call) is Push else call
+    batch: Any = [wire_event(event) for event in getattr(call, "batch", ())]
+    return call._replace(batch=batch) if type(call) is Push else call
 
 
 def kind_of(routed: list[Any]) -> str:
@@ -280,7 +281,7 @@ def encode(message: dict[str, Any]) -> str | None:
     return None
 
 
-def encode_success(request_id: str, rest: dict[str, Any]) -> str:
+def encode_success(request_id: str, rest: dict[Any, Any]) -> str:
     match rest:
         case {"value": {"_tag": "SyncMessage.Pong"}}:
             return rpc.exit_success(request_id, PING_ANSWER)

@@ -144,6 +144,7 @@ def test_any_run_of_appends_is_decided_as_if_they_came_one_by_one(pushes: Any) -
         elif parent != heads[store_id]:
             assert isinstance(outcome, ServerAheadError)
         else:
+            assert isinstance(outcome, Appended)
             heads[store_id] = outcome.head
             logs[store_id] += [event.seq_num for event in outcome.batch]
     for store_id, key in (("a", 97), ("b", 98)):
