@@ -24,6 +24,7 @@ from livesync.protocol.errors import CommitUnknownError
 from livesync.storage import browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
     Append,
+    Appended,
     Heading,
     LoggedEvent,
     Outcome,
@@ -118,14 +119,28 @@ class DatabaseEngine:
 
     def _commit_or_settle(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         broken: list[CommitBrokenError] = []
+        try:
+            return self._try_to_commit(appends, broken)
+        except Exception as error:
+            if any(commit.leaves_doubt for commit in broken):
+                # whatever it was that ended this: it is no proof that nothing was stored
+                raise CommitUnknownError("the outcome of a commit is unknown") from error
+            raise
+
+    def _try_to_commit(
+        self, appends: Sequence[Append], broken: list[CommitBrokenError]
+    ) -> Sequence[Outcome]:
         while len(broken) < _MAX_COMMITS:
             try:
-                return with_connection(self.alias, lambda connection: _store(connection, appends))
+                outcomes = with_connection(self.alias, lambda c: _store(c, appends))
+                return _beyond_doubt(outcomes, broken)
             except CommitBrokenError as error:
                 logger.warning("%s: %s", self.alias, error)
-                if self._is_stored(error.plan):
-                    return error.plan.outcomes
                 broken.append(error)
+                if self._is_stored(error.plan):
+                    if error.leaves_doubt:
+                        raise
+                    return error.plan.outcomes
         # a disk that fails at every COMMIT would keep the writer here for ever
         raise unavailable(broken[-1]) from broken[-1]
 
@@ -156,6 +171,18 @@ def _store(connection: BaseDatabaseWrapper, appends: Sequence[Append]) -> Sequen
         close_quietly(connection)
         raise
     return plan.outcomes
+
+
+def _beyond_doubt(
+    outcomes: Sequence[Outcome], broken: Sequence[CommitBrokenError]
+) -> Sequence[Outcome]:
+    true = list(outcomes)
+    for commit in broken:
+        for number, planned in enumerate(commit.plan.outcomes if commit.leaves_doubt else ()):
+            if isinstance(planned, Appended) and not isinstance(true[number], Appended):
+                # what it was refused for may be its own events, come up from the log
+                true[number] = CommitUnknownError("the outcome of a commit is unknown")
+    return true
 
 
 def _holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:

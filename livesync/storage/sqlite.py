@@ -79,7 +79,8 @@ def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime)
         driver.execute("COMMIT")
     except sqlite3.Error as error:
         # the log may hold the whole transaction although the driver says otherwise
-        raise CommitBrokenError(plan) from error
+        name = getattr(error, "sqlite_errorname", "unknown")
+        raise CommitBrokenError(plan, sqlite_errorname=name) from error
 
 
 def holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:

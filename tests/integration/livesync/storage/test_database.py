@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import OperationalError, connections
+from django.db.backends.signals import connection_created
 
 from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StorageUnavailableError
 from livesync.storage import database
@@ -166,8 +167,9 @@ def test_when_the_database_cannot_be_asked_nobody_is_told_either_way(
 class BrokenDriver:
     """SQLite's connection, but a COMMIT ends in an error, once it is done or undone."""
 
-    def __init__(self, driver: sqlite3.Connection, *, takes_effect: bool) -> None:
+    def __init__(self, driver: sqlite3.Connection, errorname: str, *, takes_effect: bool) -> None:
         self._driver = driver
+        self._errorname = errorname
         self._takes_effect = takes_effect
 
     def __getattr__(self, name: str) -> Any:
@@ -177,21 +179,122 @@ class BrokenDriver:
         if statement != "COMMIT":
             return self._driver.execute(statement, *parameters)
         self._driver.execute("COMMIT" if self._takes_effect else "ROLLBACK")
-        raise sqlite3.OperationalError("disk I/O error")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = self._errorname
+        raise error
+
+
+class BrokenCommits:
+    """Lets the COMMIT of the connections that are opened from now on fail as planned."""
+
+    def __init__(self) -> None:
+        self.plan: list[tuple[str, bool]] = []
+
+    def __call__(self, connection: Any, **_: Any) -> None:
+        # every other connection is opened to ask for the outcome; it commits nothing
+        if self.plan:
+            errorname, takes_effect = self.plan.pop(0)
+            connection.connection = BrokenDriver(
+                connection.connection, errorname, takes_effect=takes_effect
+            )
+
+
+@pytest.fixture
+def broken_commits(engine: DatabaseEngine) -> Iterator[BrokenCommits]:
+    broken_commits = BrokenCommits()
+    push(engine, make_events(1))
+    connections[ALIAS].close()
+    connection_created.connect(broken_commits)
+    yield broken_commits
+    connection_created.disconnect(broken_commits)
+
+
+_ASKING = ("SQLITE_IOERR_FSYNC", False)
 
 
 @only_sqlite
-@pytest.mark.parametrize("takes_effect", [True, False])
-def test_an_error_on_sqlites_commit_is_asked_about(
-    engine: DatabaseEngine, takes_effect: bool
+@pytest.mark.parametrize("errorname", ["SQLITE_IOERR_FSYNC", "SQLITE_FULL"])
+def test_what_sqlite_did_not_store_is_done_again(
+    engine: DatabaseEngine, broken_commits: BrokenCommits, errorname: str
 ) -> None:
-    push(engine, make_events(1))
-    connection = connections[ALIAS]
-    connection.connection = BrokenDriver(connection.connection, takes_effect=takes_effect)
+    broken_commits.plan = [(errorname, False)]
 
     assert push(engine, make_events(1, after=1)).head == 2
 
     assert numbers(engine) == [1, 2]
+
+
+@only_sqlite
+def test_what_is_found_after_an_error_of_the_disk_may_not_last(
+    engine: DatabaseEngine, broken_commits: BrokenCommits
+) -> None:
+    broken_commits.plan = [("SQLITE_IOERR_FSYNC", True)]
+
+    with pytest.raises(CommitUnknownError):
+        push(engine, make_events(1, after=1))
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("errornames", "error"),
+    [
+        (["SQLITE_FULL"] * 3, StorageUnavailableError),
+        (["SQLITE_IOERR_FSYNC"] * 3, CommitUnknownError),
+        (["SQLITE_IOERR_WRITE", "SQLITE_FULL", "SQLITE_FULL"], CommitUnknownError),
+    ],
+)
+def test_what_the_log_may_hold_is_not_called_not_stored(
+    engine: DatabaseEngine,
+    broken_commits: BrokenCommits,
+    errornames: list[str],
+    error: type[Exception],
+) -> None:
+    for errorname in errornames:
+        broken_commits.plan += [(errorname, False), _ASKING]
+
+    with pytest.raises(error):
+        push(engine, make_events(1, after=1))
+
+    broken_commits.plan = []
+    assert push(engine, make_events(1, after=1)).head == 2
+
+
+@only_sqlite
+def test_a_disk_that_is_gone_after_an_error_leaves_the_outcome_unknown(
+    engine: DatabaseEngine, broken_commits: BrokenCommits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_stores = STATEMENTS["sqlite"].lock_stores
+    calls: list[int] = []
+
+    def fail_at_the_third(*args: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 2:  # the commit, the question, the commit again
+            raise OperationalError("disk I/O error")
+        return lock_stores(*args)
+
+    broken_commits.plan = [("SQLITE_IOERR_FSYNC", False)]
+    monkeypatch.setattr(STATEMENTS["sqlite"], "lock_stores", fail_at_the_third)
+
+    with pytest.raises(CommitUnknownError):
+        push(engine, make_events(1, after=1))
+
+
+@only_sqlite
+def test_events_that_come_up_from_the_log_later_do_not_refuse_themselves(
+    engine: DatabaseEngine, broken_commits: BrokenCommits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds = database._holds
+
+    def come_up_late(connection: Any, plan: Any) -> bool:
+        held = holds(connection, plan)
+        run_in_threads(1, lambda _: push(engine, make_events(1, after=1)))
+        return held
+
+    broken_commits.plan = [("SQLITE_IOERR_FSYNC", False)]
+    monkeypatch.setattr(database, "_holds", come_up_late)
+
+    with pytest.raises(CommitUnknownError):
+        push(engine, make_events(1, after=1))
 
 
 @pytest.fixture
