@@ -1,11 +1,13 @@
 """The sites that things go wrong with."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -15,12 +17,17 @@ from tests.site_process import SiteProcess
 
 ENVIRONMENT = {"SYNCSITE_ACCESS_LOG": "0"}
 
-StartSites = Callable[[int], list[SiteProcess]]
-
 _databases = count(1)
 
 # a line for each request of the clients would hide everything else that a failed test shows
 logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class StartSites(Protocol):
+    """Starts processes that share a database."""
+
+    def __call__(self, number: int, *, environment: Mapping[str, str] = ...) -> list[SiteProcess]:
+        """So many; ``environment`` is added to that of the tests."""
 
 
 @pytest.fixture
@@ -37,26 +44,17 @@ def database_url(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def start_sites(database_url: str, valkey_server: ValkeyServer) -> Iterator[StartSites]:
-    """Starts so many processes that share a PostgreSQL database and a Valkey."""
+def start_lonely_sites(database_url: str) -> Iterator[StartSites]:
+    """They share a PostgreSQL database and cannot tell each other anything."""
     with ExitStack() as stack:
+        yield partial(_start_sites, stack, database_url=database_url)
 
-        def start(number: int) -> list[SiteProcess]:
-            sites = [
-                SiteProcess(
-                    database_url=database_url,
-                    redis_url=valkey_server.url,
-                    environment=ENVIRONMENT,
-                )
-                for _ in range(number)
-            ]
-            for site in sites:
-                stack.enter_context(closing(site))
-            with ThreadPoolExecutor(number) as pool:
-                list(pool.map(SiteProcess.start, sites))
-            return sites
 
-        yield start
+@pytest.fixture
+def start_sites(database_url: str, valkey_server: ValkeyServer) -> Iterator[StartSites]:
+    """They share a PostgreSQL database and a Valkey."""
+    with ExitStack() as stack:
+        yield partial(_start_sites, stack, database_url=database_url, redis_url=valkey_server.url)
 
 
 @pytest.fixture
@@ -71,3 +69,15 @@ def recorder(history_file: Path) -> Iterator[Recorder]:
     recorder = Recorder(history_file)
     yield recorder
     recorder.close()
+
+
+def _start_sites(
+    stack: ExitStack, number: int, *, environment: Mapping[str, str] | None = None, **site: str
+) -> list[SiteProcess]:
+    variables = {**ENVIRONMENT, **(environment or {})}
+    sites = [SiteProcess(environment=variables, **site) for _ in range(number)]
+    for made in sites:
+        stack.enter_context(closing(made))
+    with ThreadPoolExecutor(number) as pool:
+        list(pool.map(SiteProcess.start, sites))
+    return sites
