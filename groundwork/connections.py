@@ -45,7 +45,8 @@ def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
 
     Raises:
         RowLockedError: a lock was not granted in time.
-        DatabaseUnavailableError: any other operational fault, after the connection was closed.
+        DatabaseUnavailableError: any other operational fault, or ``work`` said so itself; after the
+            connection was closed.
     """
     connection = connections[alias]
     for last_try in (False,) * (_MAX_TRIES - 1) + (True,):
@@ -54,6 +55,9 @@ def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
             connection.ensure_connection()
             with connection.wrap_database_errors:
                 return work(connection)
+        except DatabaseUnavailableError:
+            close_quietly(connection)
+            raise
         except (DatabaseError, InterfaceError) as error:
             # whatever state the driver is in now, the next piece of work starts on a fresh one
             close_quietly(connection)

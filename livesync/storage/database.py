@@ -20,6 +20,7 @@ from groundwork.connections import (
     close_quietly,
     with_connection,
 )
+from groundwork.sqlite_files import check_file
 from livesync.protocol.errors import CommitUnknownError
 from livesync.storage import browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
@@ -104,7 +105,9 @@ class DatabaseEngine:
 
     def _query(self, name: str, *args: Any) -> Any:
         def run(connection: BaseDatabaseWrapper) -> Any:
-            return getattr(_statements(connection), name)(connection, *args)
+            found = getattr(_statements(connection), name)(connection, *args)
+            check_file(connection)
+            return found
 
         try:
             return with_connection(self.alias, run)
@@ -112,8 +115,13 @@ class DatabaseEngine:
             raise unavailable(error) from error
 
     def _with_alias(self, work: Callable[..., T], *args: Any) -> T:
+        def run(connection: BaseDatabaseWrapper) -> T:
+            found = work(self.alias, *args)
+            check_file(connection)
+            return found
+
         try:
-            return with_connection(self.alias, lambda _: work(self.alias, *args))
+            return with_connection(self.alias, run)
         except DatabaseUnavailableError as error:
             raise unavailable(error) from error
 

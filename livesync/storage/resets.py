@@ -3,7 +3,8 @@
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import Exists, F, Q, QuerySet
 
-from groundwork.connections import close_quietly
+from groundwork.connections import DatabaseUnavailableError, close_quietly
+from groundwork.sqlite_files import check_file
 from livesync.models import Store, StoredEvent
 from livesync.protocol.errors import StoreNotFoundError
 from livesync.storage.backend_id import new_backend_id
@@ -27,7 +28,7 @@ def reset(alias: str, store_id: str) -> Reset:
     try:
         with transaction.atomic(alias, durable=True):
             return _reset(alias, store_id)
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, DatabaseUnavailableError) as error:
         # not tried again: if the COMMIT was what failed, that might end the new history as well
         close_quietly(connections[alias])
         raise unavailable(error) from error
@@ -74,6 +75,7 @@ def _reset(alias: str, store_id: str) -> Reset:
     store.head = store.event_count = store.byte_count = 0
     store.last_push_at = None
     store.save(using=alias)
+    check_file(connection)
     return done
 
 

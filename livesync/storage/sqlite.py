@@ -9,6 +9,7 @@ from typing import cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from groundwork.sqlite_files import check_file
 from livesync.protocol.chunking import utf8_size
 from livesync.protocol.messages import encode_item
 from livesync.storage.backend_id import new_backend_id
@@ -75,6 +76,7 @@ def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime)
         UPDATE_STORE,
         [(s.head, s.event_count, s.byte_count, pushed_at, s.key) for s in plan.moved],
     )
+    check_file(connection)
     try:
         driver.execute("COMMIT")
     except sqlite3.Error as error:
