@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from groundwork.frames import get_registry
 from livesync.services.append import get_writer
@@ -95,8 +95,10 @@ def engine(
 
 
 @pytest.fixture
-async def services(engine: DatabaseEngine) -> Any:
+async def services(engine: DatabaseEngine, settings: Settings) -> Any:
     """The services on the engine, in the loop of the test, all of them stopped at its end."""
+    # a tick that comes to help would hide that something was not told at once
+    settings.LIVESYNC = {**settings.LIVESYNC, "reconcile_interval_s": 3_600.0}
     yield
     for hub in all_hubs():
         await hub.stop()

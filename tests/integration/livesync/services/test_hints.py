@@ -153,6 +153,37 @@ async def test_a_layer_that_never_answers_is_given_up_after_a_moment(
     assert not ear.bus.is_degraded
 
 
+class ForgetfulLayer(InMemoryChannelLayer):  # type: ignore[misc] # channels publishes no types
+    """A layer that fails while somebody listens, and has then forgotten who listens to what."""
+
+    faults = 2
+
+    async def receive(self, channel: str) -> Any:
+        if self.faults:
+            await until(lambda: bool(self.groups))
+            self.faults -= 1
+            self.groups.clear()
+            raise ConnectionError("cut off")
+        return await super().receive(channel)
+
+
+async def test_a_bus_that_was_cut_off_joins_its_groups_again(
+    make_ear: MakeEar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "_TIMEOUT_S", 0.05)
+    layer = ForgetfulLayer()
+    ear = make_ear(layer)
+    ear.bus.join("a")
+    ear.bus.join("b")
+    await until(lambda: not layer.faults and len(layer.groups) == 2)
+
+    ear.bus.publish(Hint("a", "id", 1))
+    ear.bus.publish(Hint("b", "id", 2))
+
+    await ear.until_heard(Hint("a", "id", 1))
+    await ear.until_heard(Hint("b", "id", 2))
+
+
 async def test_garbage_on_the_layer_is_passed_over(
     make_ear: MakeEar, caplog: pytest.LogCaptureFixture
 ) -> None:
