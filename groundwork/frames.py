@@ -21,6 +21,10 @@ from groundwork.strict_json import JsonError, decode_utf8
 logger = logging.getLogger(__name__)
 
 MAX_WAITING_MESSAGES = 2_000
+MAX_WAITING_CHARACTERS = 4_000_000
+"""A page at most, and answers besides: what is above means to fill our memory."""
+FRAMES_A_TURN = 16
+"""Most frames of one socket that are taken before others get their turn."""
 SWEEP_EVERY_S = 2.0
 CLOSE_GRACE_S = 5.0
 """How long a peer may take the close frame; then what waits for it is dropped."""
@@ -55,6 +59,7 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         self.scope = scope
         self._raw_send = send
         self._waiting: deque[dict[str, Any]] | None = None
+        self._waiting_size = 0
         self._taken: asyncio.Future[None] | None = None
         self._sender: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,7 +164,11 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
 
     async def _receive_until_disconnected(self, receive: Any) -> None:
         # also behind our own close: what the server has not taken is lost when the consumer ends
+        taken = 0
         while (message := await receive())["type"] == "websocket.receive":
+            taken += 1
+            if taken % FRAMES_A_TURN == 0:
+                await asyncio.sleep(0)  # receiving what is there already lets nobody else run
             if self.is_closed:
                 continue
             self.last_frame_at = time.monotonic()
@@ -185,7 +194,11 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
     def _put(self, message: dict[str, Any]) -> None:
         if self._waiting is not None:
             self._waiting.append(message)
-            if len(self._waiting) > MAX_WAITING_MESSAGES:
+            self._waiting_size += len(message.get("text", ""))
+            if (
+                len(self._waiting) > MAX_WAITING_MESSAGES
+                or self._waiting_size > MAX_WAITING_CHARACTERS
+            ):
                 self._abort()
             return
         sending = self._raw_send(message)
@@ -212,7 +225,9 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         try:
             await first
             while self._waiting:
-                await self._raw_send(self._waiting.popleft())
+                message = self._waiting.popleft()
+                self._waiting_size -= len(message.get("text", ""))
+                await self._raw_send(message)
             self._waiting = None
             if self._taken is not None:
                 self._taken.set_result(None)

@@ -13,6 +13,9 @@ except ImportError:  # no wheel for this platform: the library's own slow form
 WHOLE_TEXT = 0x81
 """First byte of a text frame that is the first and last of its message, without extensions."""
 
+WHOLE_PING = 0x89
+"""First byte of a ping."""
+
 _MASKED = 0x80
 _MASK_BYTES = 4
 _LENGTH_IN_2 = 126

@@ -12,12 +12,21 @@ from websockets.frames import CloseCode, Frame
 from websockets.protocol import State
 
 from groundwork.frames import HOLD
-from syncsite.websocket_frames import WHOLE_TEXT, Bounds, find_bounds, text_frame, unmask
+from syncsite.websocket_frames import (
+    WHOLE_PING,
+    WHOLE_TEXT,
+    Bounds,
+    find_bounds,
+    text_frame,
+    unmask,
+)
 
 # proxies that cut messages use pieces of some KiB: the largest message then has a few hundred
 FRAGMENTS_MAX = 4_096
 WAITING_MAX = 32
 """Most messages that wait for the application before the socket is read no further."""
+FRAMES_A_TURN = 64
+"""Most frames that are read before other sockets get their turn; a read may bring 40,000."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -29,6 +38,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # while it holds, uvicorn's own parser stands between two frames and has no byte in hand
     _reads_frames = True
+    _has_stopped = False
     _wanted = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,9 +54,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
         else:
             self._partial += data
-            if len(self._partial) >= self._wanted:
-                whole, self._partial = bytes(self._partial), bytearray()
-                self._read_frames(whole)
+            if len(self._partial) >= self._wanted and not self._has_stopped:
+                self._read_partial(FRAMES_A_TURN)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._has_stopped:
+            # what came before the end is told before the end
+            self._has_stopped = False
+            self._read_partial(len(self._partial))
+        super().connection_lost(exc)
+
+    async def receive(self) -> Any:
+        """The next ASGI message; goes on reading where a full queue has stopped it."""
+        self._go_on()
+        return await super().receive()
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) < FRAGMENTS_MAX:
@@ -80,10 +101,29 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             and self.conn.state is State.OPEN
         )
 
-    def _read_frames(self, data: bytes) -> None:
-        start = 0
+    def _go_on(self) -> None:
+        if not self._has_stopped or self.queue.qsize() >= WAITING_MAX:
+            return  # in the second case the application's next look goes on
+        self._has_stopped = False
+        self._read_partial(FRAMES_A_TURN)
+        if not self._has_stopped and self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _stop(self, rest: bytes) -> None:
+        self._keep(rest, 0)
+        self._has_stopped = True
+        self._pause_reading()
+        self.loop.call_soon(self._go_on)
+
+    def _read_partial(self, max_frames: int) -> None:
+        data, self._partial = bytes(self._partial), bytearray()
         self._wanted = 0
+        start = frames = 0
         while start < len(data) and self._reads_frames:
+            if frames >= max_frames:
+                self._stop(data[start:])
+                return
             try:
                 bounds = find_bounds(data, start)
             except ValueError:
@@ -98,6 +138,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 return
             self._read_frame(data, start, bounds)
             start = bounds.end
+            frames += 1
         if start < len(data):
             self._reads_frames = False
             super().data_received(data[start:])
@@ -121,12 +162,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             else:
                 self._deliver(text)
                 return
+        if data[start] == WHOLE_PING and not self.writable.is_set():
+            return  # its pong would wait here, with all others, for a peer that reads nothing
         super().data_received(data[start : bounds.end])
         self._reads_frames = self.conn.state is State.OPEN
 
     def _deliver(self, text: str) -> None:
         self.queue.put_nowait({"type": "websocket.receive", "text": text})
         # uvicorn stops reading after each message; two system calls for each
-        if not self.read_paused and self.queue.qsize() >= WAITING_MAX:
+        if self.queue.qsize() >= WAITING_MAX:
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        if not self.read_paused:
             self.read_paused = True
             self.transport.pause_reading()

@@ -22,6 +22,7 @@ RequestId = str | int
 PONG = '{"_tag":"Pong"}'
 MAX_ARRAY_MESSAGES = 16
 
+_REASON_MAX_LENGTH = 400  # a reason may repeat what the client sent
 _MAX_ID_DIGITS = 20
 _MAX_ID_NUMBER = 2**53 - 1
 
@@ -142,7 +143,7 @@ def exit_fail(request_id: RequestId, error: Exception) -> str:
 
 def exit_die(request_id: RequestId, reason: str) -> str:
     """The end of a request that has a wrong shape or names an unknown procedure."""
-    return _failure(request_id, {"_tag": "Die", "defect": reason})
+    return _failure(request_id, {"_tag": "Die", "defect": reason[:_REASON_MAX_LENGTH]})
 
 
 def exit_interrupted(request_id: RequestId) -> str:
@@ -153,7 +154,7 @@ def exit_interrupted(request_id: RequestId) -> str:
 
 def defect(reason: str) -> str:
     """What no request can be blamed for. It ends every open request of the client's socket."""
-    return _dumps({"_tag": "Defect", "defect": reason})
+    return _dumps({"_tag": "Defect", "defect": reason[:_REASON_MAX_LENGTH]})
 
 
 def _exit(request_id: RequestId, value: str) -> str:

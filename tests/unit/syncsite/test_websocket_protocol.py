@@ -15,7 +15,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.uri import parse_uri
 
 from groundwork.frames import HOLD, RESTART
-from syncsite.websocket_protocol import WAITING_MAX, WebSocketProtocol
+from syncsite.websocket_protocol import FRAMES_A_TURN, WAITING_MAX, WebSocketProtocol
 
 ACCEPT = {"type": "websocket.accept"}
 CLOSE = {"type": "websocket.close", "code": RESTART}
@@ -144,6 +144,50 @@ async def test_an_application_that_does_not_read_stops_the_peer() -> None:
         protocol.data_received(text("x") * (WAITING_MAX + 1))
 
         assert protocol.read_paused
+
+
+async def test_a_flood_is_read_in_turns_and_none_of_it_is_lost() -> None:
+    contents = [str(number) for number in range(5_000)]
+
+    async with _open(WebSocketProtocol) as (protocol, _):
+        protocol.data_received(b"".join(map(text, contents)))
+        at_once = protocol.queue.qsize()
+        received = [await protocol.receive() for _ in contents]
+
+        assert at_once <= FRAMES_A_TURN
+        assert [message["text"] for message in received] == contents  # type: ignore[typeddict-item]
+        assert not protocol.read_paused
+
+
+async def test_a_flood_of_pings_is_answered_in_turns_without_the_application() -> None:
+    async with _open(WebSocketProtocol) as (protocol, transport):
+        protocol.data_received(_frame(Opcode.PING, b"x") * 1_000)
+        at_once = len(transport.written)
+        while len(transport.written) < 1_000:  # noqa: ASYNC110 (the protocol goes on by itself)
+            await asyncio.sleep(0)
+
+        assert at_once <= FRAMES_A_TURN
+        assert not protocol.read_paused
+
+
+async def test_pings_of_a_peer_that_reads_nothing_are_not_answered() -> None:
+    async with _open(WebSocketProtocol) as (protocol, transport):
+        protocol.pause_writing()
+        protocol.data_received(_frame(Opcode.PING, b"x") * 10)
+        protocol.resume_writing()
+
+        assert transport.written == []
+
+
+async def test_what_came_before_the_end_is_told_before_the_end() -> None:
+    contents = [str(number) for number in range(200)]
+
+    async with _open(WebSocketProtocol) as (protocol, _):
+        protocol.data_received(b"".join(map(text, contents)))
+        protocol.connection_lost(None)
+        told = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
+
+    assert [message.get("text") for message in told] == [*contents, None]
 
 
 async def test_texts_arrive_as_they_were_sent() -> None:
