@@ -25,7 +25,8 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _SCALARS = (str, int, bool)
 # reading one takes fifty times as long; no client writes that many, but one who would stop us
-_MAX_ODD_ITEMS = 1_000
+_MAX_ODD_ITEMS = 200
+_MAX_ODD_MEMBERS = 200
 _MAX_INTEGER_DIGITS = 400  # the largest double has 309
 
 
@@ -213,6 +214,8 @@ def _members(node: _Node, path: str) -> dict[str, _Node]:
         start = _skip(text, _skip(text, index) + 1)
         value, end = _scan_once(text, start)
         members[key] = _Node(text[start:end], value)
+        if len(members) > _MAX_ODD_MEMBERS:
+            raise ShapeError(f"more than {_MAX_ODD_MEMBERS} members at {path}")
         return end
 
     _walk(text, "}", read_member)
