@@ -7,6 +7,8 @@ from msgspec import Raw
 from groundwork import strict_json
 from livesync.protocol.errors import PayloadMismatchError, StoreMismatchError
 
+_KNOWN_TEXT_MAX_BYTES = 16_384  # white space makes any payload as long as a frame
+
 
 class Binding:
     """The store and the payload that a connection's URL names; no message may speak for others.
@@ -43,7 +45,8 @@ class Binding:
             return
         if not _is_same(strict_json.loads(text.decode()), self._payload):
             raise PayloadMismatchError
-        self._known_text = text
+        if len(text) <= _KNOWN_TEXT_MAX_BYTES:
+            self._known_text = text
 
 
 def _is_same(value: Any, other: Any) -> bool:
