@@ -58,9 +58,15 @@ async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Contex
         raise AccessRefusedError(400, f"{STORE_HEADER} names another store than the URL")
     if not hooks.is_auth_chosen(site_hooks):
         _check_open_access(scope.get("client"))
-    user = await _load_user(headers) if site_hooks.uses_session else None
-    context = Context(store_id=request.store_id, headers=headers, user=user)
-    await _validate(request, context)
+    try:
+        user = await _load_user(headers) if site_hooks.uses_session else None
+        context = Context(store_id=request.store_id, headers=headers, user=user)
+        await hooks.validate_payload(request.payload, context)
+    except RefusedError as error:
+        raise AccessRefusedError(400, f"UnknownError: {error}") from error
+    except Exception as error:
+        logger.exception("a request could not be validated")
+        raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
     return context
 
 
@@ -73,16 +79,6 @@ def is_origin_allowed(origin: str) -> bool:
         return True
     known = {_normal(allowed) for allowed in tuned.allowed_origins}
     return "*" in known or _normal(origin) in known
-
-
-async def _validate(request: SyncRequest, context: Context) -> None:
-    try:
-        await hooks.validate_payload(request.payload, context)
-    except RefusedError as error:
-        raise AccessRefusedError(400, f"UnknownError: {error}") from error
-    except Exception as error:
-        logger.exception("validate_payload failed")
-        raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
 
 
 def _check_origin(origin: str | None, *, uses_session: bool) -> None:
@@ -147,8 +143,8 @@ def _normal(origin: str) -> str:
 async def _load_user(headers: Mapping[str, str]) -> AbstractBaseUser | None:
     cookies = parse_cookie(headers.get("cookie", ""))
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if not session_key:
-        return None
+    if not session_key or not (session_key.isascii() and session_key.isalnum()):
+        return None  # Django makes no other keys, and not every database takes every character
     store = import_module(settings.SESSION_ENGINE).SessionStore
     request = HttpRequest()
     request.session = store(session_key)
