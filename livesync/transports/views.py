@@ -152,7 +152,9 @@ async def _respond(answers: AsyncIterator[str]) -> HttpResponseBase:
 
 
 async def _as_array(first: list[str], rest: AsyncIterator[str]) -> AsyncIterator[str]:
-    yield f"[{','.join(first)}"
+    yield f"[{first.pop(0)}"
+    while first:  # one by one, so that a client that reads slowly has one page here
+        yield f",{first.pop(0)}"
     try:
         async for answer in rest:
             yield f",{answer}"
