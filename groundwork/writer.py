@@ -6,10 +6,12 @@ queue and share the next transaction: on a busy server many jobs pay for one dur
 
 import asyncio
 import logging
+import math
 import queue
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from django.db import connections
@@ -20,6 +22,8 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 logger = logging.getLogger(__name__)
+
+_AGAIN_EVERY_S = 0.005
 
 
 class Writer(Generic[Job, Outcome]):
@@ -32,7 +36,11 @@ class Writer(Generic[Job, Outcome]):
             caller hears of it, and whatever has become of the callers.
         final: the exceptions of ``commit`` that are every job's outcome. Trying the jobs one by one
             is of no use after them, or would store some twice.
-        max_group: most jobs in one transaction, so that one caller's wait stays bounded.
+        key: jobs with one key are stored in their order; others may overtake them.
+        again: the exceptions, given by ``commit`` to a job of its own, that pass by themselves. All
+            jobs with its key have to get one with it. They go along with the next groups until one
+            of them has waited for ``again_for_s``, then fail together.
+        max_group: most new jobs in one transaction, so that one caller's wait stays bounded.
     """
 
     def __init__(
@@ -42,12 +50,18 @@ class Writer(Generic[Job, Outcome]):
         announce: Callable[[Sequence[Outcome]], None],
         final: tuple[type[Exception], ...],
         name: str,
+        key: Callable[[Job], Hashable] = id,
+        again: tuple[type[Exception], ...] = (),
+        again_for_s: float = 2.0,
         max_group: int = 512,
     ) -> None:
         self._commit = commit
         self._announce = announce
         self._final = final
         self._name = name
+        self._key = key
+        self._again = again
+        self._again_for_s = again_for_s
         self._max_group = max_group
         self._queue: queue.SimpleQueue[_Waiting[Job, Outcome] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -59,7 +73,7 @@ class Writer(Generic[Job, Outcome]):
             self._start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._queue.put((job, future, loop))
+        self._queue.put(_Waiting(job, future, loop))
         return future
 
     def stop(self) -> None:
@@ -78,46 +92,81 @@ class Writer(Generic[Job, Outcome]):
                 self._thread.start()
 
     def _work(self) -> None:
+        again: list[_Waiting[Job, Outcome]] = []
+        stopping = False
         try:
-            while (first := self._queue.get()) is not None:
-                group = [first]
-                stopping = self._gather(group)
-                self._write_safely(group)
+            while again or not stopping:
+                group = again
                 if stopping:
-                    return
+                    time.sleep(_AGAIN_EVERY_S)
+                else:
+                    stopping = self._gather(group)
+                again = self._write_safely(group) if group else []
         finally:
             connections.close_all()
 
     def _gather(self, group: "list[_Waiting[Job, Outcome]]") -> bool:
-        while len(group) < self._max_group:
+        """Add the jobs that wait, at least one unless some are to be tried again."""
+        wait_s = _AGAIN_EVERY_S if group else None
+        room = self._max_group
+        while room > 0:
             try:
-                waiting = self._queue.get_nowait()
+                waiting = self._queue.get(timeout=wait_s)
             except queue.Empty:
                 return False
             if waiting is None:
                 return True
             group.append(waiting)
+            room -= 1
+            wait_s = 0
         return False
 
-    def _write_safely(self, group: "list[_Waiting[Job, Outcome]]") -> None:
+    def _write_safely(
+        self, group: "list[_Waiting[Job, Outcome]]"
+    ) -> "list[_Waiting[Job, Outcome]]":
         try:
-            self._write(group)
+            return self._write(group)
         except Exception as error:
             # a bug; what it left without an answer gets this one, and the thread goes on
             logger.exception("%s: writing a group failed", self._name)
-            for _, future, loop in group:
-                call_in_loop(loop, _answer, [(future, error)])
+            self._answer([(waiting, error) for waiting in group])
+            return []
 
-    def _write(self, group: "list[_Waiting[Job, Outcome]]") -> None:
-        outcomes = self._outcomes([job for job, _, _ in group])
+    def _write(self, group: "list[_Waiting[Job, Outcome]]") -> "list[_Waiting[Job, Outcome]]":
+        """Commit, announce and answer; the jobs that are to be tried again."""
+        outcomes = self._outcomes([waiting.job for waiting in group])
         done = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
         if done:
             self._announce_safely(done)
+        again, answers = self._divide(list(zip(group, outcomes, strict=True)))
+        self._answer(answers)
+        return again
+
+    def _divide(
+        self, results: "list[_Result[Job, Outcome]]"
+    ) -> "tuple[list[_Waiting[Job, Outcome]], list[_Result[Job, Outcome]]]":
+        now = time.monotonic()
+        again: list[_Waiting[Job, Outcome]] = []
+        answers: list[_Result[Job, Outcome]] = []
+        given_up: set[Hashable] = set()
+        for waiting, outcome in results:
+            if isinstance(outcome, self._again):
+                # a job that may build on one that has failed must not be stored without it
+                if waiting.first_tried_at + self._again_for_s < now:
+                    given_up.add(self._key(waiting.job))
+                if self._key(waiting.job) not in given_up:
+                    waiting.first_tried_at = min(waiting.first_tried_at, now)
+                    again.append(waiting)
+                    continue
+            answers.append((waiting, outcome))
+        return again, answers
+
+    def _answer(self, results: "list[_Result[Job, Outcome]]") -> None:
         answers: defaultdict[asyncio.AbstractEventLoop, list[_Answer[Outcome]]] = defaultdict(list)
-        for (_, future, loop), outcome in zip(group, outcomes, strict=True):
-            answers[loop].append((future, outcome))
+        for waiting, outcome in results:
+            answers[waiting.loop].append((waiting.future, outcome))
         for loop, answers_of_loop in answers.items():
-            call_in_loop(loop, _answer, answers_of_loop)
+            call_in_loop(loop, _resolve, answers_of_loop)
 
     def _outcomes(self, jobs: list[Job]) -> Sequence[Outcome | Exception]:
         try:
@@ -129,7 +178,18 @@ class Writer(Generic[Job, Outcome]):
                 logger.exception("%s: a job failed", self._name)
                 return [error]
         # nothing was stored: one by one, so that the job at fault harms no other
-        return [self._outcomes([job])[0] for job in jobs]
+        return self._one_by_one(jobs)
+
+    def _one_by_one(self, jobs: list[Job]) -> list[Outcome | Exception]:
+        outcomes: list[Outcome | Exception] = []
+        again: dict[Hashable, Exception] = {}
+        for job in jobs:
+            key = self._key(job)
+            outcome = again[key] if key in again else self._outcomes([job])[0]
+            if isinstance(outcome, self._again):
+                again[key] = outcome
+            outcomes.append(outcome)
+        return outcomes
 
     def _announce_safely(self, outcomes: Sequence[Outcome]) -> None:
         try:
@@ -139,11 +199,25 @@ class Writer(Generic[Job, Outcome]):
             logger.exception("%s: announcing a commit failed", self._name)
 
 
-_Waiting: TypeAlias = tuple[Job, "asyncio.Future[Outcome]", asyncio.AbstractEventLoop]
+class _Waiting(Generic[Job, Outcome]):
+    """A job, and who waits for its outcome."""
+
+    __slots__ = ("first_tried_at", "future", "job", "loop")
+
+    def __init__(
+        self, job: Job, future: "asyncio.Future[Outcome]", loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.job = job
+        self.future = future
+        self.loop = loop
+        self.first_tried_at = math.inf
+
+
+_Result: TypeAlias = tuple[_Waiting[Job, Outcome], Outcome | Exception]
 _Answer: TypeAlias = tuple["asyncio.Future[Outcome]", Outcome | Exception]
 
 
-def _answer(answers: "list[_Answer[Outcome]]") -> None:
+def _resolve(answers: "list[_Answer[Outcome]]") -> None:
     for future, outcome in answers:
         if future.done():
             continue

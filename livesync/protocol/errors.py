@@ -12,6 +12,7 @@
     │   └── LimitError            too much at once
     ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
     ├── StorageUnavailableError   a fault of ours that passes; never told on a pull
+    │   └── StoreHeldError        somebody else holds this one store
     └── CommitUnknownError        it may be stored, or not; never told at all
 
 Source: the closed error union of LiveStore sync-cf 0.4.0, ``common/sync-message-types.ts``.
@@ -100,6 +101,10 @@ class StorageUnavailableError(LivesyncError):
     def __init__(self) -> None:
         # one text for every cause: the database's own words name hosts, users and files
         super().__init__("the storage is unavailable; try again later")
+
+
+class StoreHeldError(StorageUnavailableError):
+    """Another transaction holds the store; nothing was stored there. Others are not concerned."""
 
 
 class CommitUnknownError(LivesyncError):

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import attrgetter
 
 from groundwork.writer import Writer
-from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError, StoreHeldError
 from livesync.storage import get_engine
 from livesync.storage.engine import Append, Appended
 
@@ -36,6 +37,8 @@ def get_writer() -> Writer[Append, Appended]:
         get_engine().commit,
         announce=_announce,
         # after an unknown outcome the jobs may be stored: doing them again would refuse those
+        key=attrgetter("store_id"),
+        again=(StoreHeldError,),
         final=(StorageUnavailableError, CommitUnknownError),
         name="livesync-writer",
     )

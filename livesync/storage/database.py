@@ -21,7 +21,7 @@ from groundwork.connections import (
     with_connection,
 )
 from groundwork.sqlite_files import check_file
-from livesync.protocol.errors import CommitUnknownError
+from livesync.protocol.errors import CommitUnknownError, StoreHeldError
 from livesync.storage import browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
     Append,
@@ -35,7 +35,7 @@ from livesync.storage.engine import (
     StoreState,
 )
 from livesync.storage.errors import CommitBrokenError
-from livesync.storage.faults import unavailable
+from livesync.storage.faults import note, unavailable
 from livesync.storage.plan import Plan, make_plan
 
 T = TypeVar("T")
@@ -53,14 +53,11 @@ class DatabaseEngine:
 
     def __init__(self, alias: str = "livesync") -> None:
         self.alias = alias
+        self._held: frozenset[str] = frozenset()
 
     def commit(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         try:
             return self._commit_or_settle(appends)
-        except RowLockedError as error:
-            if len(appends) > 1:
-                raise  # the writer tries them one by one: only one store may be locked
-            raise unavailable(error) from error
         except DatabaseUnavailableError as error:
             raise unavailable(error) from error
 
@@ -140,7 +137,7 @@ class DatabaseEngine:
     ) -> Sequence[Outcome]:
         while len(broken) < _MAX_COMMITS:
             try:
-                outcomes = with_connection(self.alias, lambda c: _store(c, appends))
+                outcomes = self._commit_what_is_free(appends)
                 return _beyond_doubt(outcomes, broken)
             except CommitBrokenError as error:
                 logger.warning("%s: %s", self.alias, error)
@@ -151,6 +148,19 @@ class DatabaseEngine:
                     return error.plan.outcomes
         # a disk that fails at every COMMIT would keep the writer here for ever
         raise unavailable(broken[-1]) from broken[-1]
+
+    def _commit_what_is_free(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        store_ids = frozenset(append.store_id for append in appends)
+        if self._held.isdisjoint(store_ids):
+            try:
+                return with_connection(self.alias, lambda c: _store(c, appends, "lock_stores"))
+            except RowLockedError as error:
+                note(error)
+        # a store that was held for long once is waited for no more, until it was found free
+        outcomes = with_connection(self.alias, lambda c: _store(c, appends, "lock_free_stores"))
+        held = (a.store_id for a, o in zip(appends, outcomes, strict=True) if _is_held(o))
+        self._held = self._held - store_ids | frozenset(held)
+        return outcomes
 
     def _is_stored(self, plan: Plan) -> bool:
         """Ask a new connection for the outcome of a commit, for as long as a caller may wait."""
@@ -165,13 +175,19 @@ class DatabaseEngine:
             time.sleep(_SETTLE_EVERY_S)
 
 
-def _store(connection: BaseDatabaseWrapper, appends: Sequence[Append]) -> Sequence[Outcome]:
+def _is_held(outcome: Outcome) -> bool:
+    return isinstance(outcome, StoreHeldError)
+
+
+def _store(
+    connection: BaseDatabaseWrapper, appends: Sequence[Append], lock: str
+) -> Sequence[Outcome]:
     statements = _statements(connection)
     now = datetime.now(UTC)
     try:
         # one order of locking for everyone: two writers that meet cannot deadlock
         store_ids = sorted({append.store_id for append in appends})
-        stores = statements.lock_stores(connection, store_ids, now)
+        stores = getattr(statements, lock)(connection, store_ids, now)
         plan = make_plan(appends, stores, created_at=iso_text(now))
         statements.write_and_commit(connection, plan, now)
     except BaseException:

@@ -123,7 +123,8 @@ class Engine(Protocol):
         """Store, in one transaction, every append that continues its eventlog.
 
         Returns an outcome for each: ``Appended``, or the ``ServerAheadError`` or
-        ``BackendIdMismatchError`` that is its own and harms no other.
+        ``BackendIdMismatchError`` that is its own and harms no other. Where somebody else holds a
+        store, all its appends get a ``StoreHeldError`` soon, so that the others need not wait.
 
         Raises:
             StorageUnavailableError: the database is out of reach; nothing was stored.

@@ -32,7 +32,12 @@ class FaultLog:
 _log = FaultLog()
 
 
+def note(cause: BaseException) -> None:
+    """Log a fault."""
+    _log.add(cause, now=time.monotonic())
+
+
 def unavailable(cause: BaseException) -> StorageUnavailableError:
     """The error to raise from ``cause``, which is logged."""
-    _log.add(cause, now=time.monotonic())
+    note(cause)
     return StorageUnavailableError()

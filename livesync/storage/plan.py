@@ -7,7 +7,7 @@ import msgspec
 
 from livesync.protocol.admission import admit, check_backend_id
 from livesync.protocol.chunking import utf8_size
-from livesync.protocol.errors import LivesyncError
+from livesync.protocol.errors import LivesyncError, StoreHeldError
 from livesync.protocol.events import Event
 from livesync.storage.engine import Append, Appended, Outcome
 
@@ -50,14 +50,18 @@ class Plan(NamedTuple):
 
 
 def make_plan(appends: Sequence[Append], stores: dict[str, StoreRow], *, created_at: str) -> Plan:
-    """Decide every append in its order; ``stores`` holds the row of each store they name.
+    """Decide every append in its order; ``stores`` holds the rows of the stores that are locked.
 
-    Appends to one store see the head that those before them will have left.
+    An append to another store has to wait: its outcome is a ``StoreHeldError``. Appends to one
+    store see the head that those before them will have left.
     """
     plan = Plan([], [], [], list(stores), created_at)
     moved: dict[int, StoreRow] = {}
     for append in appends:
-        store = stores[append.store_id]
+        store = stores.get(append.store_id)
+        if store is None:
+            plan.outcomes.append(StoreHeldError())
+            continue
         try:
             outcome: Outcome = _decide(append, store, plan)
         except LivesyncError as error:

@@ -26,6 +26,8 @@ LOCK_STORES = """
     SELECT id, store_id, generation, backend_id, head, event_count, byte_count
     FROM livesync_store WHERE store_id = ANY(%s) ORDER BY id FOR UPDATE
 """
+LOCK_FREE_STORES = f"{LOCK_STORES} SKIP LOCKED"
+SELECT_IDS = "SELECT store_id FROM livesync_store WHERE store_id = ANY(%s)"
 INSERT_STORES = """
     INSERT INTO livesync_store (store_id, backend_id, created_at, generation, oldest_generation,
                                 head, event_count, byte_count)
@@ -86,11 +88,10 @@ def lock_stores(
     """Open a transaction that holds the rows of these stores; make those that are missing."""
     driver = _driver(connection)
     with driver.pipeline():
-        # as the statements were written for, whatever the server's default is
-        _execute(driver, "BEGIN ISOLATION LEVEL READ COMMITTED")
-        _execute(driver, "SET LOCAL lock_timeout = '2s'")
-        # if this process vanishes without a word, its locks do not outlive it for long
-        _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
+        _begin(driver)
+        # processes that append to one store take turns well within this; whoever takes longer
+        # is passed over from then on
+        _execute(driver, "SET LOCAL lock_timeout = '500ms'")
         locked = _execute(driver, LOCK_STORES, (list(store_ids),))
     stores = _rows_by_id(locked)
     missing = [store_id for store_id in store_ids if store_id not in stores]
@@ -100,6 +101,24 @@ def lock_stores(
             _execute(driver, INSERT_STORES, (now, missing, backend_ids))
             locked = _execute(driver, LOCK_STORES, (missing,))
         stores |= _rows_by_id(locked)
+    return stores
+
+
+def lock_free_stores(
+    connection: BaseDatabaseWrapper, store_ids: Sequence[str], now: datetime
+) -> dict[str, StoreRow]:
+    """``lock_stores``, but pass over the stores that somebody else holds or is about to make."""
+    driver = _driver(connection)
+    with driver.pipeline():
+        _begin(driver)
+        _execute(driver, "SET LOCAL lock_timeout = '20ms'")
+        locked = _execute(driver, LOCK_FREE_STORES, (list(store_ids),))
+        known = _execute(driver, SELECT_IDS, (list(store_ids),))
+    stores = _rows_by_id(locked)
+    existing = stores.keys() | {store_id for (store_id,) in known}
+    for store_id in store_ids:
+        if store_id not in existing:
+            stores |= _make_unless_held(driver, store_id, now)
     return stores
 
 
@@ -150,6 +169,23 @@ def states(connection: BaseDatabaseWrapper, store_ids: Sequence[str]) -> dict[st
     """The states of the stores that exist."""
     rows = _execute(_driver(connection), SELECT_STATES, (list(store_ids),))
     return {store_id: StoreState(*state) for store_id, *state in rows}
+
+
+def _begin(driver: Driver) -> None:
+    # as the statements were written for, whatever the server's default is
+    _execute(driver, "BEGIN ISOLATION LEVEL READ COMMITTED")
+    # if this process vanishes without a word, its locks do not outlive it for long
+    _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
+
+
+def _make_unless_held(driver: Driver, store_id: str, now: datetime) -> dict[str, StoreRow]:
+    _execute(driver, "SAVEPOINT without_store")
+    try:
+        _execute(driver, INSERT_STORES, (now, [store_id], [new_backend_id()]))
+    except psycopg.errors.LockNotAvailable:  # another transaction is making it
+        _execute(driver, "ROLLBACK TO SAVEPOINT without_store")
+        return {}
+    return _rows_by_id(_execute(driver, LOCK_FREE_STORES, ([store_id],)))
 
 
 def _event_texts(plan: Plan) -> tuple[str, ...]:

@@ -268,3 +268,135 @@ async def test_a_thread_that_has_ended_is_replaced(writer: Writer[str, str]) -> 
     await asyncio.to_thread(ended.join, 20)
 
     assert await asyncio.wait_for(writer.submit("b"), 20) == "b!"
+
+
+class HeldError(Exception):
+    """Somebody else holds what the job needs, for a while."""
+
+
+class HoldingCommits(Commits):
+    """Jobs are named ``key number``; those whose key is held cannot be done yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: set[str] = set()
+        self._tries = threading.Semaphore(0)
+
+    def commit(self, jobs: Sequence[str]) -> list[str | Exception]:
+        outcomes = [
+            HeldError() if key_of(job) in self.held else outcome
+            for job, outcome in zip(jobs, super().commit(jobs), strict=True)
+        ]
+        self._tries.release()
+        return outcomes
+
+    async def tried_again(self, times: int) -> None:
+        """Wait for so many commits."""
+        while self._tries.acquire(blocking=False):
+            pass
+        for _ in range(times):
+            assert await asyncio.to_thread(self._tries.acquire, timeout=20)
+
+    def all_announced(self) -> list[str]:
+        return [outcome for group in self.announced for outcome in group]
+
+
+def key_of(job: str) -> str:
+    return job.partition(" ")[0]
+
+
+@pytest.fixture
+def holding() -> HoldingCommits:
+    return HoldingCommits()
+
+
+@pytest.fixture
+def patient(holding: HoldingCommits) -> Iterator[Writer[str, str]]:
+    """A writer that tries again for longer than a test takes."""
+    writer = make_writer(holding, key=key_of, again=(HeldError,), again_for_s=60)
+    yield writer
+    holding.held.clear()
+    holding.gate.set()
+    writer.stop()
+
+
+async def test_what_is_held_keeps_nobody_else_waiting(
+    patient: Writer[str, str], holding: HoldingCommits
+) -> None:
+    holding.held = {"a"}
+    held = [patient.submit(f"a {number}") for number in range(3)]
+
+    for number in range(10):
+        assert await patient.submit(f"b {number}") == f"b {number}!"
+    assert not any(future.done() for future in held)
+
+    holding.held = set()
+    last = patient.submit("a 3")
+    assert await asyncio.gather(*held, last) == ["a 0!", "a 1!", "a 2!", "a 3!"]
+    announced = [outcome for outcome in holding.all_announced() if outcome[0] == "a"]
+    assert announced == ["a 0!", "a 1!", "a 2!", "a 3!"]
+
+
+async def test_what_is_held_is_tried_again_when_nothing_else_comes(
+    patient: Writer[str, str], holding: HoldingCommits
+) -> None:
+    holding.held = {"a"}
+    held = patient.submit("a 0")
+    await holding.tried_again(3)
+
+    holding.held = set()
+
+    assert await asyncio.wait_for(held, 20) == "a 0!"
+
+
+async def test_what_is_held_for_too_long_fails_together(holding: HoldingCommits) -> None:
+    writer = make_writer(holding, key=key_of, again=(HeldError,), again_for_s=0.5)
+    holding.held = {"a"}
+    first = writer.submit("a 0")
+    await holding.tried_again(1)
+    second = writer.submit("a 1")
+    outcomes = await settled([first, second])
+    await asyncio.to_thread(writer.stop)
+
+    assert [type(outcome) for outcome in outcomes] == [HeldError] * 2
+    # the second did not stay behind for a time of its own: it may build on the first
+    assert holding.groups[-1] == ["a 0", "a 1"]
+
+
+async def test_stopping_waits_for_what_is_held(
+    patient: Writer[str, str], holding: HoldingCommits
+) -> None:
+    holding.held = {"a"}
+    held = patient.submit("a 0")
+    stopping = asyncio.create_task(asyncio.to_thread(patient.stop))
+    await holding.tried_again(3)
+
+    holding.held = set()
+
+    await stopping
+    assert await held == "a 0!"
+
+
+async def test_one_by_one_a_job_does_not_overtake_what_is_held(
+    patient: Writer[str, str], holding: HoldingCommits
+) -> None:
+    poison_is_new = True
+
+    def free_a_and_fail(jobs: Sequence[str]) -> Exception | None:
+        nonlocal poison_is_new
+        if "poison" not in jobs or not poison_is_new:
+            if list(jobs) == ["b 0"]:
+                holding.held = set()  # between a 0, which has been tried, and a 1
+            return None
+        poison_is_new = len(jobs) > 1
+        return ValueError("poison")
+
+    holding.held = {"a"}
+    holding.fail = free_a_and_fail
+    a0, b0, a1, poison = await submit_behind_a_commit(
+        patient, holding, "a 0", "b 0", "a 1", "poison"
+    )
+
+    assert (a0, b0, a1) == ("a 0!", "b 0!", "a 1!")
+    assert isinstance(poison, ValueError)
+    assert [o for o in holding.all_announced() if o[0] == "a"] == ["a 0!", "a 1!"]

@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 
-from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StoreHeldError
 from livesync.services.append import add_listener, get_writer, remove_listener, submit
-from livesync.storage import database, get_readers, postgresql
+from livesync.storage import database, get_readers
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Append, Appended
 from livesync.storage.errors import CommitBrokenError
@@ -121,16 +123,9 @@ async def test_a_commit_whose_outcome_nobody_knows_is_done_again_for_none_of_its
     assert await in_thread(numbers, engine, "a") == [1, 2]
 
 
-@only_postgresql
-async def test_a_store_that_somebody_holds_delays_its_neighbours_and_no_more(
-    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execute_for_real = postgresql._execute
-
-    def hurry(driver: Any, statement: Any, *parameters: Any) -> Any:
-        return execute_for_real(driver, statement.replace("'2s'", "'50ms'"), *parameters)
-
-    monkeypatch.setattr(postgresql, "_execute", hurry)
+@asynccontextmanager
+async def held_store(engine: DatabaseEngine) -> AsyncIterator[None]:
+    """A store of one event, and somebody else who holds it."""
     await submit(Append(STORE, None, make_events(1)))
     held, done = threading.Event(), threading.Event()
 
@@ -142,13 +137,43 @@ async def test_a_store_that_somebody_holds_delays_its_neighbours_and_no_more(
 
     holding = get_readers().run(hold)
     await asyncio.to_thread(held.wait, 20)
-    locked, free = await submit_together(
-        Append(STORE, None, make_events(1, after=1)), Append("free", None, make_events(1))
-    )
-    done.set()
-    await holding
+    try:
+        yield
+    finally:
+        done.set()
+        await holding
 
-    assert isinstance(locked, StorageUnavailableError)
+
+@only_postgresql
+async def test_a_store_that_somebody_holds_does_not_keep_others_waiting(
+    engine: DatabaseEngine,
+) -> None:
+    get_writer()._again_for_s = 60
+    async with held_store(engine):
+        locked = submit(Append(STORE, None, make_events(1, after=1)))
+        for head in range(20):
+            await submit(Append("free", None, make_events(1, after=head)))
+        follows = submit(Append(STORE, None, make_events(1, after=2)))
+        for name in map(str, range(10)):
+            await submit(Append(name, None, make_events(1)))
+        assert not locked.done()
+
+    assert [(await locked).head, (await follows).head] == [2, 3]
+    assert await in_thread(numbers, engine) == [1, 2, 3]
+
+
+@only_postgresql
+async def test_what_waits_for_a_store_that_somebody_holds_is_told_so_together(
+    engine: DatabaseEngine,
+) -> None:
+    get_writer()._again_for_s = 0.05
+    async with held_store(engine):
+        *locked, free = await submit_together(
+            *[Append(STORE, None, make_events(1, after=head)) for head in range(1, 5)],
+            Append("free", None, make_events(1)),
+        )
+
+    assert {type(outcome) for outcome in locked} == {StoreHeldError}
     assert free.head == 1
     assert (await submit(Append(STORE, None, make_events(1, after=1)))).head == 2
 

@@ -9,12 +9,13 @@ import pytest
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from livesync.protocol.errors import StorageUnavailableError
+from livesync.protocol.errors import StorageUnavailableError, StoreHeldError
 from livesync.storage.database import DatabaseEngine
-from livesync.storage.engine import Append
+from livesync.storage.engine import Append, Appended
 from tests.factories import make_events
 from tests.storage import (
     ALIAS,
+    STATEMENTS,
     STORE,
     execute,
     hold_store,
@@ -49,9 +50,85 @@ def test_a_store_that_somebody_holds_is_out_of_reach_and_unharmed(
     with own_connection() as other:
         hold_store(other)
         with pytest.raises(StorageUnavailableError):
-            engine.commit([Append(STORE, None, make_events(1, after=1))])
+            push(engine, make_events(1, after=1))
 
     assert push(engine, make_events(1, after=1)).head == 2
+
+
+@only_postgresql
+def test_a_store_that_somebody_holds_is_passed_over(engine: DatabaseEngine) -> None:
+    push(engine, make_events(1))
+    push(engine, make_events(1), to="free")
+    appends = [
+        Append(STORE, None, make_events(1, after=1)),
+        Append("free", None, make_events(1, after=1)),
+        Append(STORE, None, make_events(1, after=2)),
+        Append("new", None, make_events(1)),
+    ]
+
+    with own_connection() as other:
+        hold_store(other)
+        first, free, second, new = engine.commit(appends)
+
+    assert [type(outcome) for outcome in (first, second)] == [StoreHeldError] * 2
+    assert isinstance(free, Appended)
+    assert isinstance(new, Appended)
+    assert numbers(engine) == [1]
+    assert (numbers(engine, "free"), numbers(engine, "new")) == ([1, 2], [1])
+    again = engine.commit([appends[0], appends[2]])
+    assert [type(outcome) for outcome in again] == [Appended] * 2
+
+
+@only_postgresql
+def test_a_store_that_somebody_is_making_is_passed_over(engine: DatabaseEngine) -> None:
+    push(engine, make_events(1), to="free")
+    insert = (
+        "INSERT INTO livesync_store (store_id, backend_id, created_at, generation,"
+        " oldest_generation, head, event_count, byte_count) VALUES (%s, 'x', now(), 1, 1, 0, 0, 0)"
+    )
+
+    with own_connection() as other:
+        execute(other, "BEGIN")
+        execute(other, insert, STORE)
+        made, free, new = engine.commit(
+            [
+                Append(STORE, None, make_events(1)),
+                Append("free", None, make_events(1, after=1)),
+                Append("new", None, make_events(1)),
+            ]
+        )
+
+    assert isinstance(made, StoreHeldError)
+    assert isinstance(free, Appended)
+    assert isinstance(new, Appended)
+    assert push(engine, make_events(1)).backend_id != "x"
+
+
+@only_postgresql
+def test_a_store_is_waited_for_again_once_it_was_found_free(
+    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passing_over = STATEMENTS["postgresql"].lock_free_stores
+    calls: list[int] = []
+
+    def count(*args: Any) -> Any:
+        calls.append(1)
+        return passing_over(*args)
+
+    monkeypatch.setattr(STATEMENTS["postgresql"], "lock_free_stores", count)
+    push(engine, make_events(1))
+    with own_connection() as other:
+        hold_store(other)
+        for _ in range(3):
+            with pytest.raises(StoreHeldError):
+                push(engine, make_events(1, after=1))
+        push(engine, [], to="another")
+    assert len(calls) == 3
+
+    push(engine, make_events(1, after=1))
+    assert len(calls) == 4
+    push(engine, make_events(1, after=2))
+    assert len(calls) == 4
 
 
 def test_reading_waits_for_no_lock(engine: DatabaseEngine) -> None:
