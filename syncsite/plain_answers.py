@@ -5,14 +5,16 @@ from syncsite.asgi_types import Receive, Scope, Send
 _REFUSED_CLOSE_CODE = 4400  # never sent: a close before the accept becomes HTTP 403
 
 
-async def answer(scope: Scope, send: Send, status: int, text: str) -> None:
-    """Answer an HTTP request."""
+async def answer(
+    scope: Scope, send: Send, status: int, text: str, *headers: tuple[bytes, bytes]
+) -> None:
+    """Answer an HTTP request; further ``headers`` have their names in lower case."""
     body = text.encode()
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": _headers(body),
+            "headers": [*_headers(body), *headers],
         }
     )
     content = b"" if scope["method"] == "HEAD" else body
