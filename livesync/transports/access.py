@@ -65,7 +65,7 @@ async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Contex
     except RefusedError as error:
         raise AccessRefusedError(400, f"UnknownError: {error}") from error
     except Exception as error:
-        logger.exception("a request could not be validated")
+        logger.exception("validate_payload failed")
         raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
     return context
 
