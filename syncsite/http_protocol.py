@@ -1,10 +1,13 @@
 """What uvicorn's HTTP protocol leaves open: how long a request's head may be, how long it may take,
-and its target.
+its target, and how many requests may wait for the answers to earlier ones.
 """
 
 import asyncio
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 # a sync URL holds at most a store id of 512 bytes and a payload of 8 KiB, percent-encoded twice
 URL_MAX_BYTES = 65_500
@@ -12,23 +15,47 @@ HEADERS_MAX_BYTES = 32_768
 HEAD_TIMEOUT_S = 10.0
 """How long a connection may take for its first request's head; a byte a second is no request."""
 
+PIPELINED_MAX = 16
+"""Most requests that wait on one connection behind the one that is being answered."""
+
 
 class HeadRefusedError(Exception):
     """Ends the parsing of a request that was answered already."""
 
 
+class PipelineFlowControl(FlowControl):
+    """Reads no further while requests wait: each read could bring thousands of them."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Any) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Refuses an endless head (414, 431), a slow one, and a target that is not a path (400)."""
+    """Refuses an endless head (414, 431), a slow one, and a target that is not a path (400).
+
+    Closes on too many requests at once.
+    """
 
     _headers_bytes = 0
+    _answering: RequestResponseCycle | None = None
     _head_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = PipelineFlowControl(transport, self.pipeline)
         self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_S, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_deadline()
+        # uvicorn tells the last request only, and one before it would go on streaming to nobody
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -52,15 +79,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(b"400 Bad Request")
         self._stop_head_deadline()
         super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED_MAX:
+            self._hang_up()
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
             super().send_400_response(msg)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _stop_head_deadline(self) -> None:
         if self._head_deadline is not None:
             self._head_deadline.cancel()
             self._head_deadline = None
+
+    def _hang_up(self) -> None:
+        # any answer would be taken for that to an earlier request, which may yet be carried out
+        self.pipeline.clear()
+        self.transport.close()
+        raise HeadRefusedError
 
     def _refuse(self, status: bytes) -> None:
         self.transport.write(

@@ -1,4 +1,4 @@
-"""A connection has so long for its first request, and no longer."""
+"""How long a connection has for a request, and how many it may send at once."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from syncsite import http_protocol
-from syncsite.http_protocol import BoundedHttpProtocol
+from syncsite.http_protocol import PIPELINED_MAX, BoundedHttpProtocol
 
 
 class Transport(asyncio.Transport):
@@ -17,9 +17,17 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.closed = asyncio.Event()
+        self.written = b""
+        self.reading = True
 
     def write(self, data: Any) -> None:
-        """Nobody reads it."""
+        self.written += data
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def is_closing(self) -> bool:
         return self.closed.is_set()
@@ -33,8 +41,26 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body"})
 
 
-def _connect(transport: Transport) -> BoundedHttpProtocol:
-    config = Config(_application, lifespan="off", log_config=None)
+REQUEST = b"GET / HTTP/1.1\r\nhost: site\r\n\r\n"
+
+
+class Gate:
+    """An application that answers a request when it is told to, and remembers who left."""
+
+    def __init__(self) -> None:
+        self.turns = asyncio.Semaphore(0)
+        self.left = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "http.request"
+        await self.turns.acquire()
+        if (await receive())["type"] == "http.disconnect":
+            self.left += 1
+        await _application(scope, receive, send)
+
+
+def _connect(transport: Transport, application: Any = _application) -> BoundedHttpProtocol:
+    config = Config(application, lifespan="off", log_config=None)
     config.load()
     protocol = BoundedHttpProtocol(config, ServerState(), {})
     protocol.connection_made(transport)
@@ -67,3 +93,55 @@ async def test_nothing_is_left_to_fire_afterwards(ends_with: str) -> None:
         protocol.connection_lost(None)
 
     assert deadline.cancelled()
+
+
+async def test_nothing_is_read_while_requests_wait() -> None:
+    transport = Transport()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        reading.append(transport.reading)
+        await _application(scope, receive, send)
+
+    reading: list[bool] = []
+    protocol = _connect(transport, slow)
+
+    protocol.data_received(REQUEST * 4)
+    while protocol.tasks:
+        await asyncio.gather(*protocol.tasks)
+
+    assert reading == [False, False, False, True]
+    assert transport.written.count(b"204 No Content") == 4
+    protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize(("waiting", "closes"), [(PIPELINED_MAX, False), (PIPELINED_MAX + 1, True)])
+async def test_so_many_requests_may_wait_and_no_more(waiting: int, closes: bool) -> None:
+    transport = Transport()
+    gate = Gate()
+    protocol = _connect(transport, gate)
+
+    protocol.data_received(REQUEST * (1 + waiting))
+
+    assert transport.closed.is_set() is closes
+    assert len(protocol.pipeline) == (0 if closes else waiting)
+    assert transport.written == b""  # it would be taken for the answer to the first
+    await _end(protocol, gate)
+
+
+async def test_the_request_being_answered_hears_that_its_client_left() -> None:
+    gate = Gate()
+    protocol = _connect(Transport(), gate)
+
+    protocol.data_received(REQUEST * 3)
+    await _end(protocol, gate)
+
+    assert gate.left == 1
+
+
+async def _end(protocol: BoundedHttpProtocol, gate: Gate) -> None:
+    await asyncio.sleep(0)  # the first request's task starts
+    protocol.connection_lost(None)
+    gate.turns.release()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*protocol.tasks)
