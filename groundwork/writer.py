@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 _AGAIN_EVERY_S = 0.005
 
 
+class OverloadError(Exception):
+    """More is waiting to be stored than may wait; nothing was stored."""
+
+
 class Writer(Generic[Job, Outcome]):
     """Commits jobs in the order in which they were handed in, many to a transaction.
 
@@ -41,6 +45,10 @@ class Writer(Generic[Job, Outcome]):
             jobs with its key have to get one with it. They go along with the next groups until one
             of them has waited for ``again_for_s``, then fail together.
         max_group: most new jobs in one transaction, so that one caller's wait stays bounded.
+        size: bytes that a job takes in memory, about; counted once, when it is handed in.
+        max_group_bytes: most bytes of new jobs in one transaction, but for a job that is larger.
+        max_pending_bytes: most bytes of jobs without an outcome; a job above that, unless it is
+            the only one, gets ``overload()`` as its outcome at once.
     """
 
     def __init__(
@@ -54,6 +62,10 @@ class Writer(Generic[Job, Outcome]):
         again: tuple[type[Exception], ...] = (),
         again_for_s: float = 2.0,
         max_group: int = 512,
+        size: Callable[[Job], int] = lambda _: 0,
+        max_group_bytes: int = 8 * 1024 * 1024,
+        max_pending_bytes: int = 64 * 1024 * 1024,
+        overload: Callable[[], Exception] = OverloadError,
     ) -> None:
         self._commit = commit
         self._announce = announce
@@ -63,6 +75,12 @@ class Writer(Generic[Job, Outcome]):
         self._again = again
         self._again_for_s = again_for_s
         self._max_group = max_group
+        self._size = size
+        self._max_group_bytes = max_group_bytes
+        self._max_pending_bytes = max_pending_bytes
+        self._overload = overload
+        self._pending_bytes = 0
+        self._next: _Waiting[Job, Outcome] | None = None
         self._queue: queue.SimpleQueue[_Waiting[Job, Outcome] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -73,7 +91,11 @@ class Writer(Generic[Job, Outcome]):
             self._start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._queue.put(_Waiting(job, future, loop))
+        size = self._size(job)
+        if self._reserve(size):
+            self._queue.put(_Waiting(job, future, loop, size))
+        else:
+            future.set_exception(self._overload())
         return future
 
     def stop(self) -> None:
@@ -83,6 +105,19 @@ class Writer(Generic[Job, Outcome]):
         if thread is not None:
             self._queue.put(None)
             thread.join()
+
+    def _reserve(self, size: int) -> bool:
+        with self._lock:
+            if self._pending_bytes and self._pending_bytes + size > self._max_pending_bytes:
+                return False
+            self._pending_bytes += size
+            return True
+
+    def _release(self, answered: "list[_Waiting[Job, Outcome]]") -> None:
+        with self._lock:
+            for waiting in answered:
+                self._pending_bytes -= waiting.size
+                waiting.size = 0
 
     def _start(self) -> None:
         with self._lock:
@@ -108,18 +143,28 @@ class Writer(Generic[Job, Outcome]):
     def _gather(self, group: "list[_Waiting[Job, Outcome]]") -> bool:
         """Add the jobs that wait, at least one unless some are to be tried again."""
         wait_s = _AGAIN_EVERY_S if group else None
-        room = self._max_group
+        room, room_bytes = self._max_group, self._max_group_bytes
         while room > 0:
             try:
-                waiting = self._queue.get(timeout=wait_s)
+                waiting = self._take(wait_s)
             except queue.Empty:
                 return False
             if waiting is None:
                 return True
+            if waiting.size > room_bytes and room < self._max_group:
+                self._next = waiting
+                return False
             group.append(waiting)
             room -= 1
+            room_bytes -= waiting.size
             wait_s = 0
         return False
+
+    def _take(self, wait_s: float | None) -> "_Waiting[Job, Outcome] | None":
+        if self._next is None:
+            return self._queue.get(timeout=wait_s)
+        waiting, self._next = self._next, None
+        return waiting
 
     def _write_safely(
         self, group: "list[_Waiting[Job, Outcome]]"
@@ -162,6 +207,7 @@ class Writer(Generic[Job, Outcome]):
         return again, answers
 
     def _answer(self, results: "list[_Result[Job, Outcome]]") -> None:
+        self._release([waiting for waiting, _ in results])
         answers: defaultdict[asyncio.AbstractEventLoop, list[_Answer[Outcome]]] = defaultdict(list)
         for waiting, outcome in results:
             answers[waiting.loop].append((waiting.future, outcome))
@@ -202,14 +248,19 @@ class Writer(Generic[Job, Outcome]):
 class _Waiting(Generic[Job, Outcome]):
     """A job, and who waits for its outcome."""
 
-    __slots__ = ("first_tried_at", "future", "job", "loop")
+    __slots__ = ("first_tried_at", "future", "job", "loop", "size")
 
     def __init__(
-        self, job: Job, future: "asyncio.Future[Outcome]", loop: asyncio.AbstractEventLoop
+        self,
+        job: Job,
+        future: "asyncio.Future[Outcome]",
+        loop: asyncio.AbstractEventLoop,
+        size: int,
     ) -> None:
         self.job = job
         self.future = future
         self.loop = loop
+        self.size = size
         self.first_tried_at = math.inf
 
 

@@ -63,6 +63,10 @@ class LivesyncSettings:
     args_max_depth: int = 512
     """Deepest nesting of an event's args."""
 
+    pending_max_bytes: int = 67_108_864
+    """Most bytes of pushes, about, that wait in a process to be stored; above, a push is told to
+    try again later."""
+
     requests_per_socket: int = 64
     """Most pushes and pulls under way on one socket, live pulls not counted."""
 

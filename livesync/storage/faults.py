@@ -30,11 +30,17 @@ class FaultLog:
 
 
 _log = FaultLog()
+_OVERLOAD = RuntimeError("pushes come faster than they are stored: pending_max_bytes are waiting")
 
 
 def note(cause: BaseException) -> None:
     """Log a fault."""
     _log.add(cause, now=time.monotonic())
+
+
+def overloaded() -> StorageUnavailableError:
+    """The error for a push that there is no room for, as too much waits to be stored."""
+    return unavailable(_OVERLOAD)
 
 
 def unavailable(cause: BaseException) -> StorageUnavailableError:

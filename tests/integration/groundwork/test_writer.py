@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from groundwork import writer as module
 from groundwork.writer import Writer
 
 
@@ -400,3 +401,61 @@ async def test_one_by_one_a_job_does_not_overtake_what_is_held(
     assert (a0, b0, a1) == ("a 0!", "b 0!", "a 1!")
     assert isinstance(poison, ValueError)
     assert [o for o in holding.all_announced() if o[0] == "a"] == ["a 0!", "a 1!"]
+
+
+async def test_a_group_is_cut_by_bytes_too(commits: Commits) -> None:
+    writer = make_writer(commits, size=len, max_group_bytes=4)
+
+    await submit_behind_a_commit(writer, commits, "aa", "bb", "c", "dddddd", "ee", "ff")
+    writer.stop()
+
+    assert commits.groups == [["first"], ["aa", "bb"], ["c"], ["dddddd"], ["ee", "ff"]]
+
+
+async def test_what_does_not_fit_is_told_at_once_and_harms_nothing(commits: Commits) -> None:
+    writer = make_writer(commits, size=len, max_pending_bytes=4, overload=OutOfReachError)
+    commits.gate.clear()
+
+    waiting = [writer.submit("aa"), writer.submit("bb")]
+    refused = writer.submit("c")
+    assert isinstance(refused.exception(), OutOfReachError)
+    commits.gate.set()
+
+    assert await asyncio.gather(*waiting) == ["aa!", "bb!"]
+    assert await writer.submit("dddddd") == "dddddd!"  # alone, whatever its size
+    writer.stop()
+
+
+async def test_room_is_given_back_whatever_becomes_of_a_job(commits: Commits) -> None:
+    writer = make_writer(commits, size=len, max_pending_bytes=10)
+    commits.fail = lambda jobs: ValueError() if "poison" in jobs else None
+
+    for _ in range(20):
+        outcomes = await settled([writer.submit("poison"), writer.submit("abcd")])
+        assert [type(outcome) for outcome in outcomes] == [ValueError, str]
+    writer.stop()
+
+
+async def test_room_is_given_back_once_when_an_answer_fails(
+    commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = make_writer(commits, size=len, max_pending_bytes=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_commit", lambda _: [])
+        with pytest.raises(ValueError, match="shorter"):
+            await writer.submit("aaaa")
+    call_in_loop = module.call_in_loop
+    calls: list[int] = []
+
+    def fail_once(*args: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("as planned")
+        call_in_loop(*args)
+
+    monkeypatch.setattr(module, "call_in_loop", fail_once)
+    with pytest.raises(RuntimeError, match="as planned"):
+        await writer.submit("aaaa")
+
+    assert writer._pending_bytes == 0
+    writer.stop()

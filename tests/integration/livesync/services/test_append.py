@@ -1,6 +1,7 @@
 """Pushes that arrive together commit together, on a real database."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +9,14 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError
+from pytest_django import Settings
 
-from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StoreHeldError
+from livesync.protocol.errors import (
+    CommitUnknownError,
+    ServerAheadError,
+    StorageUnavailableError,
+    StoreHeldError,
+)
 from livesync.services.append import add_listener, get_writer, remove_listener, submit
 from livesync.storage import database, get_readers
 from livesync.storage.database import DatabaseEngine
@@ -176,6 +183,22 @@ async def test_what_waits_for_a_store_that_somebody_holds_is_told_so_together(
     assert {type(outcome) for outcome in locked} == {StoreHeldError}
     assert free.head == 1
     assert (await submit(Append(STORE, None, make_events(1, after=1)))).head == 2
+
+
+async def test_what_waits_to_be_stored_has_a_limit(
+    engine: DatabaseEngine, settings: Settings
+) -> None:
+    settings.LIVESYNC = {"pending_max_bytes": 7_000}
+    large = [make_event(1, args=json.dumps("x" * 3_000))]
+
+    first, second, empty = await submit_together(
+        Append("a", None, large), Append("b", None, large), Append("c", None, ())
+    )
+
+    assert first.head == 1
+    assert type(second) is StorageUnavailableError
+    assert empty.head == 0
+    assert (await submit(Append("b", None, large))).head == 1
 
 
 async def test_a_thousand_pushes_at_once_are_stored_in_order(engine: DatabaseEngine) -> None:
