@@ -15,6 +15,9 @@ HEADERS_MAX_BYTES = 32_768
 HEAD_TIMEOUT_S = 10.0
 """How long a connection may take for its first request's head; a byte a second is no request."""
 
+HANDSHAKE_HEADERS_MAX = 128
+"""As many as the library behind the WebSockets reads; it does not even answer more."""
+
 PIPELINED_MAX = 16
 """Most requests that wait on one connection behind the one that is being answered."""
 
@@ -38,7 +41,8 @@ class PipelineFlowControl(FlowControl):
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses an endless head (414, 431), a slow one, and a target that is not a path (400).
 
-    Closes on too many requests at once.
+    Refuses a WebSocket handshake that would get no answer (400, 431). Closes on too many requests
+    at once.
     """
 
     _headers_bytes = 0
@@ -77,14 +81,35 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # "GET http://elsewhere/ HTTP/1.1" names a host besides the Host header: two truths
         if not self.url.startswith(b"/"):
             self._refuse(b"400 Bad Request")
+        if self.parser.should_upgrade() and self._should_upgrade():
+            self._check_handshake()
         self._stop_head_deadline()
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED_MAX:
             self._hang_up()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        taken_over: Any = self.transport.get_protocol()
+        if not taken_over.handshake_initiated and not self.transport.is_closing():
+            # the library could not read it and waits for more, or has given up without a word
+            self.send_400_response("Invalid WebSocket handshake.")
+
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
             super().send_400_response(msg)
+
+    def _check_handshake(self) -> None:
+        if self._answering is not None and not self._answering.response_complete:
+            # its answer and the WebSocket's frames would go out over one connection
+            self._hang_up()
+        if len(self.headers) > HANDSHAKE_HEADERS_MAX:
+            self._refuse(b"431 Request Header Fields Too Large")
+        if any(
+            name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+            for name, value in self.headers
+        ):
+            self._refuse(b"400 Bad Request")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle

@@ -8,7 +8,9 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from syncsite import http_protocol
-from syncsite.http_protocol import PIPELINED_MAX, BoundedHttpProtocol
+from syncsite.http_protocol import HANDSHAKE_HEADERS_MAX, PIPELINED_MAX, BoundedHttpProtocol
+from syncsite.websocket_protocol import WebSocketProtocol
+from tests.bad_inputs.raw_websocket import HANDSHAKE
 
 
 class Transport(asyncio.Transport):
@@ -22,6 +24,12 @@ class Transport(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         self.written += data
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -60,9 +68,10 @@ class Gate:
 
 
 def _connect(transport: Transport, application: Any = _application) -> BoundedHttpProtocol:
-    config = Config(application, lifespan="off", log_config=None)
+    config = Config(application, ws=WebSocketProtocol, lifespan="off", log_config=None)
     config.load()
     protocol = BoundedHttpProtocol(config, ServerState(), {})
+    transport.set_protocol(protocol)
     protocol.connection_made(transport)
     return protocol
 
@@ -137,6 +146,61 @@ async def test_the_request_being_answered_hears_that_its_client_left() -> None:
     await _end(protocol, gate)
 
     assert gate.left == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", ("Content-Length: 5",), 400),
+        ("GET", ("Transfer-Encoding: chunked",), 400),
+        ("GET", ("Content-Length: 0",), None),
+        ("GET", ("X: 1",) * (HANDSHAKE_HEADERS_MAX - 5), None),
+        ("GET", ("X: 1",) * (HANDSHAKE_HEADERS_MAX - 4), 431),
+        ("GET", ("X\x7f: 1",), 400),
+        ("POST", (), 405),
+    ],
+)
+async def test_a_handshake_that_cannot_be_read_is_answered(
+    method: str, headers: tuple[str, ...], status: int | None
+) -> None:
+    transport = Transport()
+    gate = Gate()
+    protocol = _connect(transport, gate)
+
+    protocol.data_received(_handshake(method, headers))
+
+    if status is None:
+        assert transport.written == b""
+    else:
+        assert transport.written.startswith(b"HTTP/1.1 %d " % status)
+    assert transport.closed.is_set() is (status is not None)
+    await _drop(protocol)
+
+
+async def test_no_handshake_is_taken_behind_a_request_without_an_answer() -> None:
+    transport = Transport()
+    gate = Gate()
+    protocol = _connect(transport, gate)
+
+    protocol.data_received(REQUEST + _handshake("GET", ()))
+
+    assert transport.closed.is_set()
+    assert transport.get_protocol() is protocol
+    assert transport.written == b""  # it would be taken for the answer to the request
+    await _end(protocol, gate)
+
+
+def _handshake(method: str, headers: tuple[str, ...]) -> bytes:
+    lines = (f"{method} / HTTP/1.1", "host: site", *HANDSHAKE, *headers, "", "")
+    return "\r\n".join(lines).encode()
+
+
+async def _drop(protocol: BoundedHttpProtocol) -> None:
+    protocol.transport.get_protocol().connection_lost(None)
+    for task in list(protocol.tasks):
+        task.cancel()
+    await asyncio.gather(*protocol.tasks, return_exceptions=True)
+    protocol._stop_head_deadline()
 
 
 async def _end(protocol: BoundedHttpProtocol, gate: Gate) -> None:
