@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 URL_MAX_BYTES = 65_500
 HEADERS_MAX_BYTES = 32_768
 HEAD_TIMEOUT_S = 10.0
-"""How long a connection may take for its first request's head; a byte a second is no request."""
+"""How long a connection may take for the head of a request; a byte a second is no request."""
 
 HANDSHAKE_HEADERS_MAX = 128
 """As many as the library behind the WebSockets reads; it does not even answer more."""
@@ -47,12 +47,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _headers_bytes = 0
     _answering: RequestResponseCycle | None = None
+    _is_websocket = False
     _head_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = PipelineFlowControl(transport, self.pipeline)
-        self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_S, transport.close)
+        self._start_head_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_deadline()
@@ -62,8 +63,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._answering.message_event.set()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # blank lines, or the rest of a body that is not wanted, put off uvicorn's own deadline
+        if self._head_deadline is None and not self._is_answering and not self._is_websocket:
+            self._start_head_deadline()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._start_head_deadline()
         self._headers_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -89,6 +97,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._hang_up()
 
     def handle_websocket_upgrade(self) -> None:
+        self._is_websocket = True
         super().handle_websocket_upgrade()
         taken_over: Any = self.transport.get_protocol()
         if not taken_over.handshake_initiated and not self.transport.is_closing():
@@ -100,7 +109,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _check_handshake(self) -> None:
-        if self._answering is not None and not self._answering.response_complete:
+        if self._is_answering:
             # its answer and the WebSocket's frames would go out over one connection
             self._hang_up()
         if len(self.headers) > HANDSHAKE_HEADERS_MAX:
@@ -114,6 +123,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
+
+    @property
+    def _is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
+
+    def _start_head_deadline(self) -> None:
+        self._stop_head_deadline()
+        if not self.transport.is_closing():
+            self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_S, self._end_slow_head)
+
+    def _end_slow_head(self) -> None:
+        if self._is_answering:
+            # it may have come whole, and wait to be read; and the answer must not be cut
+            self._start_head_deadline()
+        else:
+            self.transport.close()
 
     def _stop_head_deadline(self) -> None:
         if self._head_deadline is not None:

@@ -88,6 +88,65 @@ async def test_a_head_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     protocol.connection_lost(None)
 
 
+@pytest.mark.parametrize("rest", [b"G", b"GET / HTTP/1.1\r\nhost: ", b"\r\n"])
+async def test_nor_may_a_later_head_take_for_ever(
+    rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.01)
+    transport = Transport()
+    protocol = _connect(transport)
+    protocol.data_received(REQUEST)
+    await asyncio.gather(*protocol.tasks)
+
+    protocol.data_received(rest)
+    async with asyncio.timeout(30):
+        await transport.closed.wait()
+
+    protocol.connection_lost(None)
+
+
+async def test_the_rest_of_a_refused_body_does_not_hold_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.01)
+    transport = Transport()
+    protocol = _connect(transport)
+    protocol.data_received(b"POST / HTTP/1.1\r\nhost: site\r\ncontent-length: 10\r\n\r\nx")
+    await asyncio.gather(*protocol.tasks)
+
+    protocol.data_received(b"x")
+    async with asyncio.timeout(30):
+        await transport.closed.wait()
+
+    protocol.connection_lost(None)
+
+
+async def test_a_slow_head_does_not_cut_the_answer_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.0)
+    transport = Transport()
+    turn = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await turn.wait()
+        await _application(scope, receive, send)
+
+    protocol = _connect(transport, slow)
+    protocol.data_received(REQUEST + b"G")
+
+    for _ in range(3):  # the deadline passes
+        await asyncio.sleep(0)
+    was_closed = transport.closed.is_set()
+    turn.set()
+    async with asyncio.timeout(30):
+        await transport.closed.wait()
+
+    assert not was_closed
+    assert b"204 No Content" in transport.written
+    protocol.connection_lost(None)
+
+
 @pytest.mark.parametrize("ends_with", ["a request", "a hang-up"])
 async def test_nothing_is_left_to_fire_afterwards(ends_with: str) -> None:
     protocol = _connect(Transport())
