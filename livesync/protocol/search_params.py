@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 from groundwork import strict_json
 
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_SEPARATORS_MAX = 64  # a URL of nothing but them takes as long as hundreds of honest ones
 _REFUSED_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})  # could break a header or a line of a log
 
 Transport = Literal["ws", "http"]
@@ -47,8 +48,10 @@ def match_sync_request(
 
     Returns:
         None when it is not one: a parameter is missing, doubled, malformed or over its limit.
-        Parameters of other names are ignored.
+        Parameters of other names are ignored, up to 64 ``&``.
     """
+    if query_string.count(b"&") > _SEPARATORS_MAX:
+        return None
     try:
         values = _sync_parameters(query_string)
         store_id = _read_store_id(values[b"storeId"], store_id_max_bytes)

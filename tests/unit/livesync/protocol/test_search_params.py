@@ -189,3 +189,11 @@ def test_the_limits_are_the_callers() -> None:
     assert match_sync_request(query, payload_max_bytes=4) is None
     assert match_sync_request(query, payload_max_depth=2)
     assert match_sync_request(query, payload_max_depth=1) is None
+
+
+def test_so_many_other_parameters_are_ignored_and_no_more() -> None:
+    query = b"storeId=a&transport=ws"
+
+    assert match_sync_request(query + b"&x=1" * 63) == SyncRequest("a", "ws")
+    assert match_sync_request(query + b"&x=1" * 64) is None
+    assert match_sync_request(query + b"&" * 64) is None
