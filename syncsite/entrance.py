@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from livesync.transports.access import read_sync_request
 from syncsite.asgi_types import Application, Receive, Scope, Send
+from syncsite.health import answer_health
 from syncsite.hosts import is_host_allowed
 from syncsite.plain_answers import answer, refuse_websocket
 
 RESERVED = frozenset(
     {"admin", "api", "static", "demo", "healthz", "readyz", "metrics", "favicon.ico"}
 )
+HEALTH_PATH = "/healthz"
 INFO = "Info: Sync backend endpoint for @livestore/sync-cf."
 INVALID_PATH = "Invalid path"
 INVALID_HOST = "Invalid host"
@@ -39,10 +41,13 @@ class Entrance:
                 await live(scope, receive, send)
 
     async def _answer_http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_reserved(scope):
-            await self.site(scope, receive, send)
-        elif not is_host_allowed(scope["headers"]):
+        if not is_host_allowed(scope["headers"]):
+            # before Django, which would answer with a debug page in development
             await answer(scope, send, 400, INVALID_HOST)
+        elif path_of(scope) == HEALTH_PATH:
+            await answer_health(scope, send)
+        elif is_reserved(scope):
+            await self.site(scope, receive, send)
         elif is_sync(scope):
             await self.sync_http(scope, receive, send)
         elif path_of(scope) == "/" and scope["method"] in ("GET", "HEAD"):

@@ -1,7 +1,10 @@
-"""Answers in plain text, without Django."""
+"""Answers in plain text or JSON, without Django."""
+
+import json
 
 from syncsite.asgi_types import Receive, Scope, Send
 
+_PLAIN = b"text/plain; charset=utf-8"
 _REFUSED_CLOSE_CODE = 4400  # never sent: a close before the accept becomes HTTP 403
 
 
@@ -9,16 +12,15 @@ async def answer(
     scope: Scope, send: Send, status: int, text: str, *headers: tuple[bytes, bytes]
 ) -> None:
     """Answer an HTTP request; further ``headers`` have their names in lower case."""
-    body = text.encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*_headers(body), *headers],
-        }
-    )
-    content = b"" if scope["method"] == "HEAD" else body
-    await send({"type": "http.response.body", "body": content, "more_body": False})
+    await _answer(scope, send, status, text.encode(), [*_headers(text.encode()), *headers])
+
+
+async def answer_json(
+    scope: Scope, send: Send, status: int, document: object, *headers: tuple[bytes, bytes]
+) -> None:
+    """Answer an HTTP request with a JSON document."""
+    body = json.dumps(document).encode()
+    await _answer(scope, send, status, body, [*_headers(body, b"application/json"), *headers])
 
 
 async def refuse_websocket(
@@ -40,9 +42,17 @@ async def refuse_websocket(
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 
-def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
+async def _answer(
+    scope: Scope, send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    content = b"" if scope["method"] == "HEAD" else body
+    await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def _headers(body: bytes, content_type: bytes = _PLAIN) -> list[tuple[bytes, bytes]]:
     return [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"x-content-type-options", b"nosniff"),
     ]

@@ -1,4 +1,4 @@
-"""The site's own paths; sync requests never come here (``syncsite.entrance``)."""
+"""The site's own paths; sync requests and ``/healthz`` never come here (``syncsite.entrance``)."""
 
 from django.contrib import admin
 from django.urls import path
@@ -7,7 +7,6 @@ from syncsite import health
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("favicon.ico", health.no_icon),
 ]

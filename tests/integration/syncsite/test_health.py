@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
 
+import httpx
 import pytest
 from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 from django.test import AsyncClient, Client
 
+from syncsite.asgi import application
 from tests.processes import free_port
 from tests.servers import ValkeyServer
 
@@ -20,24 +22,32 @@ def valkey() -> Iterator[ValkeyServer]:
         yield made
 
 
-def test_a_single_process_needs_no_bus(client: Client) -> None:
-    answer = client.get("/healthz")
+async def health(method: str = "GET") -> httpx.Response:
+    """What a served site tells about itself."""
+    transport = httpx.ASGITransport(application)  # type: ignore[arg-type] # its scope is typed
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.request(method, "/healthz")
+
+
+async def test_a_single_process_needs_no_bus() -> None:
+    answer = await health()
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "bus": "memory"})
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_the_bus_that_answers_is_redis(client: Client, valkey: ValkeyServer, settings: Any) -> None:
+async def test_the_bus_that_answers_is_redis(valkey: ValkeyServer, settings: Any) -> None:
     settings.REDIS_URL = valkey.url
 
-    assert client.get("/healthz").json()["bus"] == "redis"
+    assert (await health()).json()["bus"] == "redis"
 
 
-def test_a_bus_that_is_away_degrades_and_does_not_fail(client: Client, settings: Any) -> None:
+async def test_a_bus_that_is_away_degrades_and_does_not_fail(
+    async_client: AsyncClient, settings: Any
+) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
 
-    for path in ("/healthz", "/readyz"):
-        answer = client.get(path)
+    for answer in (await health(), await async_client.get("/readyz")):
         assert (answer.status_code, answer.json()["bus"]) == (200, "degraded")
 
 
@@ -65,9 +75,9 @@ def test_a_database_that_fails_is_not_ready(
     assert str(error) not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_nothing_but_a_look_is_allowed(client: Client, path: str) -> None:
-    assert client.post(path).status_code == 405
+async def test_nothing_but_a_look_is_allowed(async_client: AsyncClient) -> None:
+    assert (await health("POST")).status_code == 405
+    assert (await async_client.post("/readyz")).status_code == 405
 
 
 def test_a_browser_gets_no_icon_and_no_error(client: Client) -> None:

@@ -61,7 +61,7 @@ def door() -> Door:
     "path",
     [
         *("/admin/", "/admin", "//admin/", "/static/x.css", "/static/../x", "/api/x", "/demo/"),
-        *("/healthz", "/readyz", "/metrics", "/favicon.ico"),
+        *("/healthz/", "/readyz", "/metrics", "/favicon.ico"),
     ],
 )
 @pytest.mark.parametrize("query", [b"", SYNC])
@@ -72,6 +72,14 @@ async def test_a_reserved_path_is_the_sites_whatever_the_query(
 
     assert door.site.paths == [path]
     assert door.sync_http.paths == []
+
+
+async def test_health_is_told_without_django(door: Door) -> None:
+    await door.http("/healthz", SYNC)
+
+    assert door.answer == (200, b'{"status": "ok", "bus": "memory"}')
+    assert (b"content-type", b"application/json") in door.sent[0]["headers"]
+    assert door.site.paths == []
 
 
 @pytest.mark.parametrize("path", ["/", "/any/where", "/administrator", "/healthz2", "/ü"])
@@ -131,13 +139,14 @@ async def test_everything_else_is_an_invalid_path(
         [(b"host", b"")],
     ],
 )
-async def test_a_wrong_host_is_refused_before_livesync(
-    door: Door, headers: list[tuple[bytes, bytes]]
+@pytest.mark.parametrize("path", ["/", "/admin/", "/healthz"])
+async def test_a_wrong_host_is_refused_before_livesync_and_the_site(
+    door: Door, headers: list[tuple[bytes, bytes]], path: str
 ) -> None:
-    await door.http("/", SYNC, "POST", headers=headers)
+    await door.http(path, SYNC, "POST", headers=headers)
 
     assert door.answer == (400, INVALID_HOST.encode())
-    assert door.sync_http.paths == []
+    assert door.sync_http.paths + door.site.paths == []
 
 
 @pytest.mark.parametrize("host", [b"localhost", b"LOCALHOST:1", b"127.0.0.1:8000", b"[::1]:8000"])
