@@ -11,6 +11,7 @@ from django.core.handlers.asgi import ASGIHandler  # noqa: E402 (needs the set-u
 
 from livesync.transports.routing import websocket_application  # noqa: E402
 from syncsite.entrance import Entrance  # noqa: E402
+from syncsite.login_queue import LoginQueue  # noqa: E402
 from syncsite.logs import keep_queries_from_daphne  # noqa: E402
 from syncsite.request_body import BoundedBody  # noqa: E402
 from syncsite.sync_handler import SyncHandler  # noqa: E402
@@ -18,7 +19,7 @@ from syncsite.sync_handler import SyncHandler  # noqa: E402
 keep_queries_from_daphne()
 
 application = Entrance(
-    site=BoundedBody(ASGIHandler()),
+    site=BoundedBody(LoginQueue(ASGIHandler())),
     sync_http=SyncHandler(),
     sync_websocket=websocket_application,
 )
