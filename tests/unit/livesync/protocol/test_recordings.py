@@ -1,7 +1,7 @@
 """What LiveStore's own client sent is understood, and what its server answered we can answer.
 
-Where our answer differs on purpose (``docs`` of the wire: stricter chains, no silent death of a
-socket), the tables below say what it is.
+Where our answer differs on purpose (stricter chains, no silent death of a socket), the tables below
+say what it is.
 """
 
 import json
