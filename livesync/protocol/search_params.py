@@ -18,6 +18,7 @@ from groundwork import strict_json
 
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SEPARATORS_MAX = 64  # a URL of nothing but them takes as long as hundreds of honest ones
+_ESCAPED_NAME_MAX_BYTES = 3 * len("transport")  # unescaping a longer one is work for nothing
 _REFUSED_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})  # could break a header or a line of a log
 
 Transport = Literal["ws", "http"]
@@ -70,6 +71,8 @@ def _sync_parameters(query_string: bytes) -> dict[bytes, bytes]:
     values: dict[bytes, bytes] = {}
     for pair in query_string.split(b"&"):
         name, _, value = pair.partition(b"=")
+        if len(name) > _ESCAPED_NAME_MAX_BYTES:
+            continue
         name = unquote_to_bytes(name.replace(b"+", b" "))
         if name not in (b"storeId", b"transport", b"payload"):
             continue

@@ -2,12 +2,14 @@
 
 import json
 from typing import Any
-from urllib.parse import quote, urlencode
+from unittest.mock import Mock
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livesync.protocol import search_params
 from livesync.protocol.search_params import SyncRequest, match_sync_request
 from tests import vectors
 
@@ -197,3 +199,19 @@ def test_so_many_other_parameters_are_ignored_and_no_more() -> None:
     assert match_sync_request(query + b"&x=1" * 63) == SyncRequest("a", "ws")
     assert match_sync_request(query + b"&x=1" * 64) is None
     assert match_sync_request(query + b"&" * 64) is None
+
+
+def test_a_long_name_is_ignored_without_being_unescaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = Mock(side_effect=unquote_to_bytes)
+    monkeypatch.setattr(search_params, "unquote_to_bytes", spy)
+
+    found = match_sync_request(b"storeId=a&transport=ws&" + b"%41" * 20_000)
+
+    assert found == SyncRequest("a", "ws")
+    assert max(len(call.args[0]) for call in spy.call_args_list) == len("transport")
+
+
+def test_a_name_may_be_escaped_throughout() -> None:
+    name = b"".join(b"%%%02X" % byte for byte in b"transport")
+
+    assert match_sync_request(b"storeId=a&" + name + b"=ws") == SyncRequest("a", "ws")
