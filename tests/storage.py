@@ -65,6 +65,9 @@ def own_connection() -> Iterator[Any]:
     try:
         yield connection
     finally:
+        if connection.connection is not None:
+            # a server lets go of locks some time after a close, but before it answers a rollback
+            connection.connection.rollback()
         connection.close()
 
 
