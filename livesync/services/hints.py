@@ -51,6 +51,8 @@ class HintBus:
         self._tasks: list[asyncio.Task[None]] = []
         self._warned_at = -_WARN_EVERY_S
         self._is_stopped = False
+        self.on_join: Callable[[str], None] = lambda _: None
+        """Called when a store's hints are heard from now on: what came before was not."""
         self.is_degraded = False
 
     def join(self, store_id: str) -> None:
@@ -110,6 +112,8 @@ class HintBus:
             except BaseException:
                 self._changed.add(store_id)
                 raise
+            if is_wanted:
+                self.on_join(store_id)
 
     async def _send_pending(self) -> None:
         while self._pending:
@@ -195,4 +199,6 @@ async def _send_one(layer: BaseChannelLayer, hint: Hint) -> None:
 
 
 async def _bounded(call: Awaitable[Any]) -> Any:
-    return await asyncio.wait_for(call, _TIMEOUT_S)
+    # not wait_for: on Python 3.11 it loses a cancellation that meets the end of the call
+    async with asyncio.timeout(_TIMEOUT_S):
+        return await call

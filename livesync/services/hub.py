@@ -40,6 +40,8 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._pulls: dict[str, set[LivePull]] = {}
         self._bus = make_bus(self.take_hint)
+        if self._bus is not None:
+            self._bus.on_join = self._look_again
         self._tick: asyncio.Task[None] | None = None
         add_listener(self._hear)
 
@@ -129,6 +131,11 @@ class Hub:
     def hint_from_thread(self, hint: Hint) -> None:
         """``take_hint`` for callers outside of the loop."""
         call_in_loop(self._loop, self.take_hint, hint)
+
+    def _look_again(self, store_id: str) -> None:
+        # another process may have pushed after the first read and before its hints were heard here
+        for pull in tuple(self._pulls.get(store_id, ())):
+            pull.mark_dirty()
 
     def _hear(self, stored: Sequence[Appended]) -> None:
         call_in_loop(self._loop, self.take, stored)

@@ -240,6 +240,33 @@ async def test_a_process_joins_a_group_once_and_leaves_it_with_the_last_pull(
     await until(lambda: layer.groups == {})
 
 
+class GatedLayer(InMemoryChannelLayer):  # type: ignore[misc] # channels publishes no types
+    """A layer on which nobody joins a group before the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def group_add(self, group: str, channel: str) -> None:
+        await self.gate.wait()
+        await super().group_add(group, channel)
+
+
+async def test_what_was_pushed_before_hints_are_heard_is_looked_for_then(
+    store: Store, listen: Listen
+) -> None:
+    layer = GatedLayer()
+    elsewhere = HubElsewhere(lambda on_hint: HintBus(layer, on_hint))
+    listener = listen(hub=elsewhere)
+    await listener.until_live()
+    await store.push(make_events(2))
+
+    layer.gate.set()
+
+    assert await listener.until_seen(2) == [1, 2]
+    await elsewhere.stop()
+
+
 async def joined(hub: Hub, store_id: str) -> None:
     """Wait until hints of the store reach a hub; before, only the tick would tell it."""
     bus = bus_of(hub)
