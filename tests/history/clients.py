@@ -34,6 +34,9 @@ from tests.history.wire import (
 FIRST_BACKOFF_S = 0.02
 LONGEST_BACKOFF_S = 0.5
 
+LONGEST_WAY_BACK = 20_000
+"""How far from the head, in numbers, a poller reads again; some thousand events at most."""
+
 
 class Client(ABC):
     """What all clients do: stay connected, read, remember.
@@ -234,9 +237,14 @@ class Poller(Client):
         while not self._is_enough():
             await self.catch_up()
             if self.cursor and self._random.random() < 0.2:
-                await self.pull(Cursor(self.cursor.backend_id, self._random.randint(0, self.head)))
+                await self.pull(self._older(self.cursor))
             await asyncio.sleep(self._random.expovariate(1 / self._interval_s))
         await self.catch_up()
+
+    def _older(self, cursor: Cursor) -> Cursor:
+        # not much older: a long run would end up reading its whole log again and again
+        back = self._random.randint(0, LONGEST_WAY_BACK)
+        return Cursor(cursor.backend_id, max(0, cursor.seq - back))
 
 
 class FinalReader(Client):
