@@ -29,8 +29,13 @@ async def catch_up_ws(server: Server, scale: Scale) -> Metrics:
 async def catch_up_http(server: Server, scale: Scale) -> Metrics:
     """A new client pulls the whole store in one HTTP response."""
     store = await filled_store(server, scale.catch_up_events)
-    async with http_client.connected(server) as connection:
-        return await _repeat(lambda: _catch_up_http(connection, store), scale)
+
+    async def catch_up() -> Metrics:
+        # a new connection each time: a server may close one between two long answers
+        async with http_client.connected(server) as connection:
+            return await _catch_up_http(connection, store)
+
+    return await _repeat(catch_up, scale)
 
 
 async def fan_out(server: Server, scale: Scale) -> Metrics:
