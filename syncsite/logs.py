@@ -45,8 +45,12 @@ class WithoutFalseAlarms(logging.Filter):
         return record.msg != "ASGI callable returned without completing handshake."
 
 
-def log_config() -> dict[str, Any]:
-    """Django's LOGGING."""
+def log_config(*, access_log: bool = True) -> dict[str, Any]:
+    """Django's LOGGING; ``access_log`` is whether uvicorn writes a line per request.
+
+    It has to be said here: Django applies this once more when it loads the application, after
+    uvicorn has silenced its logger.
+    """
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -68,7 +72,7 @@ def log_config() -> dict[str, Any]:
                 name: {
                     "handlers": [],
                     "filters": ["without_queries", "without_false_alarms"],
-                    "propagate": True,
+                    "propagate": access_log or name != "uvicorn.access",
                 }
                 for name in _LOGS_URLS
             },

@@ -127,4 +127,4 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "syncsite.debug_pages.ExceptionReporterFilter"
-LOGGING = log_config()
+LOGGING = log_config(access_log=environment.flag("SYNCSITE_ACCESS_LOG", default=True))

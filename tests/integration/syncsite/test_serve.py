@@ -156,6 +156,15 @@ def test_what_makes_no_sense_is_refused(
     assert told in refused(lasting_site, "serve", *arguments, **{"PORT": "0", **variables})
 
 
+@pytest.mark.parametrize(("access_log", "lines"), [("1", 1), ("0", 0)])
+def test_the_operator_may_turn_the_access_log_off(access_log: str, lines: int) -> None:
+    with SiteProcess(environment={"SYNCSITE_ACCESS_LOG": access_log}) as site:
+        urllib.request.urlopen(f"{site.http_url}/?asked=once").close()
+
+        assert site.stop() == 0
+        assert site.log.count('"GET / HTTP/1.1" 200') == lines
+
+
 @pytest.mark.parametrize("by_option", [True, False])
 def test_exposed_it_listens_for_everybody_and_warns(by_option: bool) -> None:
     command = (sys.executable, str(MANAGE), "serve", *(["--expose"] if by_option else []))
