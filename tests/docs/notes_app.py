@@ -1,5 +1,6 @@
 """The app of the README, made from its code blocks, and what runs it: Node and Vite."""
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -96,6 +97,11 @@ class ViteServer(ServerProcess):
         options = ("--config", CONFIG, "--configLoader", "runner")
         where = ("--host", LOOPBACK, "--port", str(self.port), "--strictPort")
         return ["node", str(VITE), str(self.app), *options, *where]
+
+    def environment(self) -> Mapping[str, str]:
+        # Vite colours the address that is_ready looks for where CI or FORCE_COLOR is set
+        inherited = {name: os.environ[name] for name in os.environ.keys() - {"FORCE_COLOR"}}
+        return {**inherited, "NO_COLOR": "1"}
 
     def is_ready(self) -> bool:
         return f"{LOOPBACK}:{self.port}" in self.log

@@ -18,7 +18,7 @@ EXAMPLES = [
     for block in PAGE.blocks_in("console")
 ]
 MASKS = {
-    r"\b[\w-]{21}(?![\w-])": "<backend id>",
+    r"(?<![\w-])[\w-]{21}(?![\w-])": "<backend id>",
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?": "<time>",
     r"127\.0\.0\.1:\d+": "<address>",
     r"(?<=data   ).*": "<directory>",
