@@ -61,7 +61,9 @@ def log_config(*, access_log: bool = True) -> dict[str, Any]:
         "formatters": {
             "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+        "handlers": {
+            "stderr": {"class": "syncsite.background_log.BackgroundLog", "formatter": "plain"}
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             # Django and uvicorn give these handlers of their own, which would print a record twice

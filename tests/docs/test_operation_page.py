@@ -37,7 +37,7 @@ def test_every_check_has_a_row() -> None:
 def test_the_log_lines_are_those_of_the_code() -> None:
     sources = [
         re.sub(r'"\s*f?"', "", path.read_text())
-        for folder in ("groundwork", "livesync")
+        for folder in ("groundwork", "livesync", "syncsite")
         for path in (ROOT / folder).rglob("*.py")
     ]
     lines = [line for row in rows(PAGE.section("Logs")) for line in named_in(row[0])]
