@@ -1,9 +1,8 @@
 """The pages after a cursor."""
 
-import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from livesync.conf import get_settings
@@ -12,12 +11,11 @@ from livesync.protocol.chunking import cut
 from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
 from livesync.protocol.messages import encode_page
 from livesync.services.append import submit
+from livesync.services.patience import patiently
 from livesync.storage import get_engine, get_readers
 from livesync.storage.engine import Append, Slice
 
 logger = logging.getLogger(__name__)
-
-_RETRY_EVERY_S = 0.25
 
 
 class Page(NamedTuple):
@@ -55,7 +53,7 @@ async def read_pages(
     # the first read is one page: it is there at once, and a client that takes none holds no more
     max_events = settings.page_max_events
     while True:
-        found = await _read_patiently(store_id, after, max_events, retry_for_s)
+        found = await patiently(partial(_read, store_id, after, max_events), for_s=retry_for_s)
         max_events = settings.read_max_events
         check_backend_id(backend_id, stored=found.state.backend_id)
         backend_id = found.state.backend_id
@@ -71,17 +69,6 @@ async def read_pages(
             after = page.last_seq_num
         if not found.remaining:
             return
-
-
-async def _read_patiently(store_id: str, after: int, max_events: int, retry_for_s: float) -> Slice:
-    give_up_at = time.monotonic() + retry_for_s
-    while True:
-        try:
-            return await _read(store_id, after, max_events)
-        except StorageUnavailableError:
-            if time.monotonic() >= give_up_at:
-                raise
-        await asyncio.sleep(_RETRY_EVERY_S)
 
 
 async def _read(store_id: str, after: int, max_events: int) -> Slice:

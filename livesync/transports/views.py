@@ -1,9 +1,8 @@
 """The HTTP transport: one request, its answers as one JSON array."""
 
-import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -25,9 +24,10 @@ from livesync.protocol.calls import (
     Refused,
     read_call,
 )
-from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageUnavailableError
+from livesync.protocol.errors import CommitUnknownError, LivesyncError
 from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
 from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
+from livesync.services.patience import patiently
 from livesync.services.pull import read_pages
 from livesync.services.push import start_push
 from livesync.transports import cors
@@ -35,7 +35,6 @@ from livesync.transports.access import AccessRefusedError, check_access, read_sy
 
 logger = logging.getLogger(__name__)
 
-_RETRY_EVERY_S = 0.25
 _JSON = "application/json"
 _OUTCOME_UNKNOWN = "the outcome of the push is not known"
 
@@ -181,23 +180,17 @@ async def _answers(calls: list[Call | Refused | Ping], store_id: str) -> AsyncIt
 
 
 async def _push(push: Push, store_id: str) -> str:
-    give_up_at = time.monotonic() + get_settings().retry_budget_s
-    while True:
-        try:
-            await start_push(store_id, push.backend_id, push.batch)
-        except StorageUnavailableError as error:
-            if time.monotonic() >= give_up_at:
-                return rpc.exit_fail(push.request_id, error)
-        except CommitUnknownError:
-            raise
-        except LivesyncError as error:
-            return rpc.exit_fail(push.request_id, error)
-        except Exception as error:
-            logger.exception("a push failed")
-            return rpc.exit_fail(push.request_id, error)
-        else:
-            return rpc.exit_success(push.request_id, PUSH_ACK)
-        await asyncio.sleep(_RETRY_EVERY_S)
+    attempt = partial(start_push, store_id, push.backend_id, push.batch)
+    try:
+        await patiently(attempt, for_s=get_settings().retry_budget_s)
+    except CommitUnknownError:
+        raise
+    except LivesyncError as error:
+        return rpc.exit_fail(push.request_id, error)
+    except Exception as error:
+        logger.exception("a push failed")
+        return rpc.exit_fail(push.request_id, error)
+    return rpc.exit_success(push.request_id, PUSH_ACK)
 
 
 async def _pull(pull: Pull, store_id: str) -> AsyncIterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from livesync.protocol.errors import BackendIdMismatchError, StorageUnavailableError
-from livesync.services import pull
+from livesync.services import patience, pull
 from livesync.services.pull import Page, read_pages
 from livesync.storage import get_engine, get_readers
 from livesync.storage.database import DatabaseEngine
@@ -195,7 +195,7 @@ class Away:
 def away(engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch) -> Away:
     away = Away(engine, reads=3)
     monkeypatch.setattr(pull, "get_engine", lambda: away)
-    monkeypatch.setattr(pull, "_RETRY_EVERY_S", 0.001)
+    monkeypatch.setattr(patience, "_AGAIN_EVERY_S", 0.001)
     return away
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
+from livesync.services import patience
 from livesync.services import pull as pull_module
 from livesync.services.append import get_writer
 from livesync.storage import get_engine, get_readers
@@ -298,8 +299,7 @@ def failing_commits(failures: int, error: Exception) -> Iterator[None]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries again without a pause."""
-    monkeypatch.setattr(pull_module, "_RETRY_EVERY_S", 0.001)
-    monkeypatch.setattr(views, "_RETRY_EVERY_S", 0.001)
+    monkeypatch.setattr(patience, "_AGAIN_EVERY_S", 0.001)
 
 
 AWAY = StorageUnavailableError()
