@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from syncsite.settings import *
-from syncsite.settings import DATABASES
+from syncsite.settings import DATABASES, LOGGING
 
 # one for each process, so that two test runs in one checkout do not share a file
 SYNCSITE_DATA = Path(tempfile.mkdtemp(prefix="syncsite-tests-"))
@@ -23,3 +23,6 @@ for _alias, _database in DATABASES.items():
     if _database["ENGINE"] == "django.db.backends.sqlite3":
         _database["NAME"] = str(SYNCSITE_DATA / f"{_alias}.sqlite3")
         _database["TEST"] = {"NAME": str(SYNCSITE_DATA / f"test-{_alias}.sqlite3")}
+
+# written at once: a line belongs to the test that logged it
+LOGGING["handlers"]["stderr"] = {"class": "logging.StreamHandler", "formatter": "plain"}
