@@ -1,0 +1,11 @@
+"""Every way in that the suite is run against."""
+
+from tests.chat_conformance.subjects import node_bridge
+from tests.chat_conformance.subjects.subject import Feature, Kind
+
+_NPM_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.JAVASCRIPT
+
+KINDS = [
+    Kind(name="state-memory", features=_NPM_ADAPTER, open=node_bridge.open_memory),
+    Kind(name="state-redis", features=_NPM_ADAPTER | Feature.SHARED, open=node_bridge.open_redis),
+]

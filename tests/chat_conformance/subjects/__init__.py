@@ -1,0 +1,1 @@
+"""The ways in that the suite is run against."""
