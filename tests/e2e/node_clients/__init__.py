@@ -7,7 +7,13 @@ with a full LiveStore store. Both live in Node processes (``../js/``) that speak
 """
 
 from tests.e2e.node_clients.install import ensure_installed
-from tests.e2e.node_clients.process import Command, NodeClientError, NodeProcess, NodeProcessError
+from tests.e2e.node_clients.process import (
+    Command,
+    LinesProcess,
+    NodeClientError,
+    NodeProcess,
+    NodeProcessError,
+)
 from tests.e2e.node_clients.store_app import (
     NodeStoreApp,
     StoreStatus,
@@ -28,6 +34,7 @@ from tests.e2e.node_clients.sync_client import (
 __all__ = [
     "Command",
     "Event",
+    "LinesProcess",
     "LivePull",
     "NodeClientError",
     "NodeProcess",

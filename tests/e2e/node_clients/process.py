@@ -1,12 +1,13 @@
-"""A Node process that answers commands, one JSON object a line; the other side is ``lines.mjs``."""
+"""A process that answers commands, one JSON object a line; the other side is ``lines.mjs``."""
 
 import asyncio
 import contextlib
 import itertools
 import json
+from abc import ABC, abstractmethod
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -49,7 +50,7 @@ class NodeProcessError(RuntimeError):
 class Command:
     """A command under way: its items as they come, then its value."""
 
-    def __init__(self, process: "NodeProcess", command_id: int, op: str) -> None:
+    def __init__(self, process: "LinesProcess", command_id: int, op: str) -> None:
         self.op = op
         self.command_id = command_id
         self._process = process
@@ -116,20 +117,31 @@ class Command:
         await self._process.call("stop", target=self.command_id)
 
 
-class NodeProcess:
-    """A script of ``js/`` in a Node process of its own. A context manager."""
+class LinesProcess(ABC):
+    """A program that speaks JSON lines, in a process of its own. A context manager.
 
-    def __init__(self, script: str) -> None:
-        self._script = script
+    Args:
+        name: how messages call it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._ids = itertools.count(1)
         self._commands: dict[int, Command] = {}
         self._log: deque[str] = deque(maxlen=LOG_MAX_LINES)
 
+    @abstractmethod
+    def command_line(self) -> Sequence[str]:
+        """The program and its arguments."""
+
+    def environment(self) -> Mapping[str, str] | None:
+        """Its environment variables; None for the tests' own."""
+        return None
+
     async def __aenter__(self) -> Self:
-        # Node 20 has WebSocket behind this flag; the warning about it would only fill the log
-        flags = ("--experimental-websocket", "--no-warnings")
         self._process = await asyncio.create_subprocess_exec(
-            *("node", *flags, str(JS / self._script)),
+            *self.command_line(),
+            env=self.environment(),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -199,4 +211,20 @@ class NodeProcess:
             self._log.append(text.decode(errors="replace").rstrip())
 
     def _error(self, what: str) -> NodeProcessError:
-        return NodeProcessError("\n".join([f"{self._script}: {what}", *self._log]))
+        return NodeProcessError("\n".join([f"{self._name}: {what}", *self._log]))
+
+
+class NodeProcess(LinesProcess):
+    """A script in a Node process of its own. A context manager.
+
+    Args:
+        script: its name in ``js/``, or its whole path.
+    """
+
+    def __init__(self, script: str | Path) -> None:
+        super().__init__(str(script))
+        self._path = JS / script
+
+    def command_line(self) -> Sequence[str]:
+        # Node 20 has WebSocket behind this flag; the warning about it would only fill the log
+        return ["node", "--experimental-websocket", "--no-warnings", str(self._path)]
