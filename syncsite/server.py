@@ -71,6 +71,7 @@ class DrainingServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        _watch_bus()
         _calm_garbage_collector()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -116,6 +117,13 @@ class WorkerServer(DrainingServer):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig != signal.SIGINT:
             super().handle_exit(sig, frame)
+
+
+def _watch_bus() -> None:
+    # here and not above: the app may be imported after Django is set up only
+    from syncsite.health import watch_bus
+
+    watch_bus()
 
 
 def _calm_garbage_collector() -> None:

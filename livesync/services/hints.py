@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_S = 1.0
 _PAUSE_AFTER_FAULT_S = 5.0
 _WARN_EVERY_S = 60.0
+_PROBE_AFTER_S = 5.0
 
 
 class Hint(NamedTuple):
@@ -29,11 +30,15 @@ class Hint(NamedTuple):
     head: int
 
 
+_PROBE = Hint("", "", 0)  # no store has an empty name, so nobody hears it
+
+
 class HintBus:
     """Sends and hears hints for one event loop.
 
     It joins a store's group once, however many pulls wait there, and sends the latest hint of a
-    store only: while the layer is slow or away, hints wait merged, not queued.
+    store only: while the layer is slow or away, hints wait merged, not queued. When it has had
+    nothing to do for 5 s it sends a hint to nobody, to know whether it could.
 
     Args:
         layer: where the groups are.
@@ -51,9 +56,11 @@ class HintBus:
         self._tasks: list[asyncio.Task[None]] = []
         self._warned_at = -_WARN_EVERY_S
         self._is_stopped = False
+        self._must_probe = False
         self.on_join: Callable[[str], None] = lambda _: None
         """Called when a store's hints are heard from now on: what came before was not."""
         self.is_degraded = False
+        """Whether the last call of the layer failed."""
 
     def join(self, store_id: str) -> None:
         """Hear the hints of a store from now on."""
@@ -69,6 +76,12 @@ class HintBus:
         """Send a hint soon; a newer one of the same store takes its place."""
         self._pending[hint.store_id] = hint
         self._start_and_wake()
+
+    def watch(self) -> None:
+        """Find out soon, and from now on, whether the layer is within reach."""
+        if not self._tasks:
+            self._must_probe = True
+            self._start_and_wake()
 
     async def stop(self) -> None:
         """Leave all groups by leaving the layer alone, for good; hints that wait are dropped."""
@@ -91,16 +104,28 @@ class HintBus:
 
     async def _send(self) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._wait_for_work()
             try:
                 await self._change_groups()
                 await self._send_pending()
-                self.is_degraded = False
+                await self._probe_if_idle()
             except Exception as error:
                 self._report(error)
                 await asyncio.sleep(_PAUSE_AFTER_FAULT_S)
                 self._wake.set()
+
+    async def _wait_for_work(self) -> None:
+        try:
+            async with asyncio.timeout(_PROBE_AFTER_S):
+                await self._wake.wait()
+        except TimeoutError:
+            self._must_probe = True
+        self._wake.clear()
+
+    async def _probe_if_idle(self) -> None:
+        if self._must_probe:
+            self._must_probe = False
+            await self._tell(_PROBE)
 
     async def _change_groups(self) -> None:
         while self._changed and self._channel is not None:
@@ -112,6 +137,7 @@ class HintBus:
             except BaseException:
                 self._changed.add(store_id)
                 raise
+            self.is_degraded = False
             if is_wanted:
                 self.on_join(store_id)
 
@@ -119,7 +145,11 @@ class HintBus:
         while self._pending:
             store_id, hint = next(iter(self._pending.items()))
             del self._pending[store_id]
-            await _bounded(self._layer.group_send(group_name(store_id), encode_hint(hint)))
+            await self._tell(hint)
+
+    async def _tell(self, hint: Hint) -> None:
+        await _send_one(self._layer, hint)
+        self.is_degraded = False
 
     async def _hear(self) -> None:
         while True:

@@ -47,8 +47,13 @@ class Hub:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether hints to and from other processes fail at present."""
+        """Whether hints to other processes fail at present; seconds old where nobody pushes."""
         return self._bus is not None and self._bus.is_degraded
+
+    def watch_bus(self) -> None:
+        """Keep ``is_degraded`` true to the facts before anybody pushes or waits here."""
+        if self._bus is not None:
+            self._bus.watch()
 
     def count(self, store_id: str | None = None) -> int:
         """Open live pulls, of one store or of all."""

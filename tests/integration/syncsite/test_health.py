@@ -1,6 +1,7 @@
 """Is the process up, and can it serve?"""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,8 +10,10 @@ import pytest
 from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 from django.test import AsyncClient, Client
 
+from livesync.services import hints
+from livesync.services.hub import all_hubs, get_hub
 from syncsite.asgi import application
-from tests.processes import free_port
+from tests.clients import until
 from tests.servers import ValkeyServer
 
 pytestmark = pytest.mark.django_db(databases=["default", "livesync", "chatstate"])
@@ -36,19 +39,48 @@ async def test_a_single_process_needs_no_bus() -> None:
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-async def test_the_bus_that_answers_is_redis(valkey: ValkeyServer, settings: Any) -> None:
+@pytest.fixture
+async def redis(valkey: ValkeyServer, settings: Any) -> AsyncIterator[ValkeyServer]:
+    """The site told to hint through a Valkey."""
     settings.REDIS_URL = valkey.url
+    settings.CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [valkey.url]},
+        }
+    }
+    yield valkey
+    for hub in all_hubs():
+        await hub.stop()
+
+
+async def test_the_bus_is_what_the_hub_has_found(
+    redis: ValkeyServer, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "_PROBE_AFTER_S", 0.01)
+    monkeypatch.setattr(hints, "_PAUSE_AFTER_FAULT_S", 0.01)
 
     assert (await health()).json()["bus"] == "redis"
 
-
-async def test_a_bus_that_is_away_degrades_and_does_not_fail(
-    async_client: AsyncClient, settings: Any
-) -> None:
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
-
+    redis.kill()
+    await until(lambda: get_hub().is_degraded)
     for answer in (await health(), await async_client.get("/readyz")):
         assert (answer.status_code, answer.json()["bus"]) == (200, "degraded")
+
+    await asyncio.to_thread(redis.start)
+    await until(lambda: not get_hub().is_degraded)
+    for answer in (await health(), await async_client.get("/readyz")):
+        assert answer.json()["bus"] == "redis"
+
+
+async def test_a_process_that_starts_without_its_bus_finds_out_by_itself(
+    redis: ValkeyServer,
+) -> None:
+    redis.kill()
+
+    await health()  # the first look makes the hub look as well
+
+    await until(lambda: get_hub().is_degraded)
 
 
 def test_ready_means_that_every_database_answers(client: Client) -> None:

@@ -114,6 +114,43 @@ async def test_while_the_layer_is_slow_the_newest_hint_of_a_store_takes_the_plac
     assert layer.sent == [1, 1_000]
 
 
+async def test_a_bus_with_nothing_to_tell_knows_whether_it_could(
+    make_ear: MakeEar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "_PAUSE_AFTER_FAULT_S", 0.001)
+    monkeypatch.setattr(hints, "_PROBE_AFTER_S", 0.001)
+    layer = SlowLayer()
+    layer.open.set()
+    layer.faults = [ConnectionError("refused")]
+    ear, other = make_ear(layer), make_ear(layer)
+    await other.until_joined("a")
+
+    ear.bus.watch()
+    await until(lambda: not layer.faults)
+    await until(lambda: not (ear.bus.is_degraded or other.bus.is_degraded))
+
+    assert (ear.heard, other.heard) == ([], [])
+
+
+async def test_a_fault_is_not_over_before_something_has_gone_well(
+    make_ear: MakeEar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "_PAUSE_AFTER_FAULT_S", 0.0)
+    layer = SlowLayer()
+    layer.open.set()
+    layer.faults = [ConnectionError("refused")]
+    ear = make_ear(layer)
+
+    ear.bus.publish(Hint("a", "id", 1))
+    await until(lambda: ear.bus.is_degraded)
+    for _ in range(100):  # nothing waits any more, so it has nothing to try
+        await asyncio.sleep(0)
+    assert ear.bus.is_degraded
+
+    ear.bus.publish(Hint("a", "id", 2))
+    await until(lambda: not ear.bus.is_degraded)
+
+
 async def test_a_layer_that_fails_is_reported_once_and_tried_again(
     make_ear: MakeEar, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
