@@ -1,9 +1,12 @@
 """Which alias an app's tables belong to."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
+
+from chatstate.conf import get_settings
 
 _OWN_DATABASE = frozenset({"livesync", "chatstate"})
 
@@ -29,7 +32,13 @@ class DatabaseRouter:
         return alias_of(model._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
-        return same_database(db, alias_of(app_label))
+        return any(same_database(db, alias) for alias in _aliases_of(app_label))
+
+
+def _aliases_of(app_label: str) -> Iterable[str]:
+    """Every alias that holds the app's tables; chatstate may have several shards."""
+    shards = get_settings().shards.values() if app_label == "chatstate" else ()
+    return {alias_of(app_label), *shards}
 
 
 def same_database(alias: str, other: str) -> bool:

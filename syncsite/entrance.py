@@ -8,6 +8,7 @@ Source: LiveStore sync-cf 0.4.0, ``cf-worker/worker.ts`` (``makeWorker``).
 
 from dataclasses import dataclass
 
+from chatstate.transports.routing import PATH as CHAT_PATH
 from livesync.transports.access import read_sync_request
 from syncsite.asgi_types import Application, Receive, Scope, Send
 from syncsite.health import answer_health
@@ -25,11 +26,12 @@ INVALID_HOST = "Invalid host"
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """The site's ASGI application: three others behind one door."""
+    """The site's ASGI application: four others behind one door."""
 
     site: Application
     sync_http: Application
     sync_websocket: Application
+    chat_websocket: Application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -58,6 +60,8 @@ class Entrance:
     async def _answer_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_host_allowed(scope["headers"]):
             await refuse_websocket(scope, receive, send, 400, INVALID_HOST)
+        elif path_of(scope) == CHAT_PATH:
+            await self.chat_websocket(scope, receive, send)
         elif is_reserved(scope) or not is_sync(scope):
             await refuse_websocket(scope, receive, send, 400, INVALID_PATH)
         else:

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "livesync",
+    "chatstate",
 ]
 
 # for the site; sync requests pass by them (syncsite.sync_handler)

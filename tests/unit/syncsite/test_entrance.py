@@ -21,11 +21,14 @@ class Recorder:
 
 
 class Door:
-    """An entrance with three recorders behind it."""
+    """An entrance with four recorders behind it."""
 
     def __init__(self) -> None:
         self.site, self.sync_http, self.sync_websocket = Recorder(), Recorder(), Recorder()
-        self.entrance = Entrance(self.site, self.sync_http, self.sync_websocket)
+        self.chat_websocket = Recorder()
+        self.entrance = Entrance(
+            self.site, self.sync_http, self.sync_websocket, self.chat_websocket
+        )
         self.sent: list[dict[str, Any]] = []
 
     async def http(self, path: str, query: bytes = b"", method: str = "GET", **more: Any) -> None:
@@ -206,3 +209,10 @@ async def test_the_servers_start_and_stop_are_acknowledged(door: Door) -> None:
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
+
+
+async def test_bots_connect_to_a_path_of_their_own(door: Door) -> None:
+    await door.websocket("/api/chat/v1/socket")
+
+    assert door.chat_websocket.paths == ["/api/chat/v1/socket"]
+    assert door.sync_websocket.paths == []

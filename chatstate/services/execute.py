@@ -1,0 +1,133 @@
+"""Carry out operations: each on its shard, what arrives together in one commit."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
+from chatstate.conf import get_settings
+from chatstate.protocol.errors import BusyError, ChatstateError, InternalError, UnavailableError
+from chatstate.protocol.operations import Limits, Operation
+from chatstate.sharding import shard_of
+from chatstate.storage.database import ShardDatabase
+from chatstate.storage.jobs import Done, Job, Result
+from groundwork.connections import resolve
+from groundwork.writer import Writer
+
+# of an operation while it waits, besides its texts; keeps a transaction to some thousand of them
+_OVERHEAD_BYTES = 512
+_MAX_GROUP_BYTES = 1024 * 1024
+
+Callback = Callable[[Sequence[Result]], None]
+
+
+async def execute(namespace: str, operations: Sequence[Operation]) -> Sequence[Result]:
+    """``start``, and wait for the results. A caller that goes away changes nothing."""
+    future: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
+    start(namespace, operations, partial(resolve, future))
+    return await future
+
+
+def start(namespace: str, operations: Sequence[Operation], callback: Callback) -> None:
+    """Carry out operations of one namespace; to be called on an event loop.
+
+    Those on one shard take effect in their order, by one commit; what is handed in later takes
+    effect later. When everything is stored, ``callback`` is called on the loop with what became of
+    each operation: the JSON of its answer, a piece of a list, or the error to tell.
+    """
+    by_shard: defaultdict[str, list[int]] = defaultdict(list)
+    results: list[Result] = [_NOT_DONE] * len(operations)
+    limits = get_limits()
+    for number, operation in enumerate(operations):
+        try:
+            operation.check(limits)
+            by_shard[shard_of(operation)].append(number)
+        except ChatstateError as error:
+            results[number] = error
+    if not by_shard:
+        asyncio.get_running_loop().call_soon(callback, results)
+        return
+    waiting = _Waiting(results, len(by_shard), callback)
+    for shard, numbers in by_shard.items():
+        chosen = [operations[number] for number in numbers]
+        future = submit(Job(namespace, shard, chosen))
+        future.add_done_callback(partial(waiting.take, numbers))
+
+
+def submit(job: Job) -> "asyncio.Future[Done]":
+    """Hand a job to the writer of its shard's database."""
+    return get_writer(get_settings().shards[job.shard]).submit(job)
+
+
+@cache
+def get_writer(alias: str) -> Writer[Job, Done]:
+    """The writer of this process for the database behind ``alias``."""
+    return Writer(
+        get_database(alias).commit,
+        announce=lambda _: None,
+        final=(UnavailableError,),
+        name=f"chatstate-writer-{alias}",
+        size=_memory_bytes,
+        max_group_bytes=_MAX_GROUP_BYTES,
+        max_pending_bytes=get_settings().pending_max_bytes,
+        overload=BusyError,
+    )
+
+
+@cache
+def get_database(alias: str) -> ShardDatabase:
+    """The database behind ``alias``."""
+    return ShardDatabase(alias)
+
+
+@cache
+def get_limits() -> Limits:
+    """What an operation may hold."""
+    settings = get_settings()
+    return Limits(settings.key_max_bytes, settings.value_max_bytes, settings.value_max_depth)
+
+
+def stop() -> None:
+    """End the writers of this process; the next operation starts them again."""
+    for alias in set(get_settings().shards.values()):
+        get_writer(alias).stop()
+    get_writer.cache_clear()
+    get_database.cache_clear()
+    get_limits.cache_clear()
+
+
+_NOT_DONE = InternalError()
+
+
+class _Waiting:
+    """Operations on several shards, until the last of them is done."""
+
+    __slots__ = ("_callback", "_missing", "_results")
+
+    def __init__(self, results: list[Result], missing: int, callback: Callback) -> None:
+        self._results = results
+        self._missing = missing
+        self._callback = callback
+
+    def take(self, numbers: Sequence[int], future: "asyncio.Future[Done]") -> None:
+        for number, result in zip(numbers, _results(future, len(numbers)), strict=True):
+            self._results[number] = result
+        self._missing -= 1
+        if not self._missing:
+            self._callback(self._results)
+
+
+def _results(future: "asyncio.Future[Done]", count: int) -> Sequence[Result]:
+    error = future.exception()
+    if error is None:
+        return future.result().results
+    # the writer has logged what is not ours
+    return [error if isinstance(error, ChatstateError) else InternalError()] * count
+
+
+def _memory_bytes(job: Job) -> int:
+    texts = 0
+    for operation in job.operations:
+        value = getattr(operation, "value", None) or getattr(operation, "message", None)
+        texts += len(memoryview(value)) if value is not None else 0
+    return texts + _OVERHEAD_BYTES * len(job.operations)

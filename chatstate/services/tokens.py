@@ -1,0 +1,105 @@
+"""Who may come in: tokens, each bound to one namespace and a set of rights.
+
+Only a digest of a token is stored, so that nobody who reads the database can use one.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from chatstate.conf import get_settings
+from chatstate.models import Token
+from chatstate.protocol.errors import InvalidError
+from chatstate.protocol.operations import Right
+from chatstate.sharding import DEFAULT
+
+PREFIX = "chat_"
+_SECRET_BYTES = 32
+_NAMESPACE = re.compile(r"[\w.:@/-]{1,200}", re.ASCII)
+_USED_EVERY = timedelta(minutes=5)
+
+
+class Principal(NamedTuple):
+    """Who a token stands for."""
+
+    token_id: int
+    namespace: str
+    rights: Sequence[Right]
+
+
+def create_token(
+    namespace: str,
+    *,
+    label: str = "",
+    rights: Sequence[Right] = ("read", "write"),
+    expires_at: datetime | None = None,
+) -> str:
+    """Make a token for a namespace, which need not exist before.
+
+    Returns:
+        The token, which is kept nowhere and cannot be shown again.
+
+    Raises:
+        InvalidError: the namespace is not 1 to 200 ASCII letters, digits and ``_ . : @ / -``.
+    """
+    if not _NAMESPACE.fullmatch(namespace):
+        raise InvalidError("namespace", "must be 1 to 200 letters, digits or any of _ . : @ / -")
+    token = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    tokens().create(
+        digest=_digest(token),
+        namespace=namespace,
+        label=label,
+        may_read="read" in rights,
+        may_write="write" in rights,
+        expires_at=expires_at,
+    )
+    return token
+
+
+def find_principal(token: str) -> Principal | None:
+    """Who the token stands for; None: it is unknown, expired or revoked."""
+    # found by the digest's index, whose timing tells nothing of the token
+    found = _live().filter(digest=_digest(token)).first()
+    if found is None:
+        return None
+    _note_use(found)
+    rights: list[Right] = ["read"] if found.may_read else []
+    if found.may_write:
+        rights.append("write")
+    return Principal(found.pk, found.namespace, rights)
+
+
+def is_live(token_id: int) -> bool:
+    """Whether the token is neither expired nor revoked nor gone."""
+    return _live().filter(pk=token_id).exists()
+
+
+def revoke(token_id: int) -> bool:
+    """Let the token in no more; False: it was not live. Open sockets are closed within a minute."""
+    return bool(_live().filter(pk=token_id).update(revoked_at=timezone.now()))
+
+
+def tokens() -> "QuerySet[Token]":
+    """All tokens; they are kept in the database of the default shard."""
+    return Token.objects.using(get_settings().shards[DEFAULT])
+
+
+def _live() -> "QuerySet[Token]":
+    now = timezone.now()
+    return tokens().filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+
+
+def _note_use(token: Token) -> None:
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
+        tokens().filter(pk=token.pk).update(last_used_at=now)
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()

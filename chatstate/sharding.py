@@ -1,0 +1,74 @@
+"""Ready-made functions for ``CHATSTATE["shard_key"]`` and ``CHATSTATE["key_shard"]``.
+
+Each gives the name of a shard; a name that the settings do not have stands for ``default``. Thread
+ids are ``platform:channel:thread``, as Chat SDK's platform adapters write them.
+
+A function must give the same name for ever: changing it leaves behind what is stored.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+from django.utils.module_loading import import_string
+
+from chatstate.conf import get_settings
+from chatstate.protocol.errors import UnknownShardError
+from chatstate.protocol.operations import OnKey, Operation
+
+DEFAULT = "default"
+
+# Chat SDK's keys that end in a thread or channel id; its dedupe keys and locks of callbacks do not
+_OF_THREADS = ("thread-state:", "channel-state:", "msg-history:")
+
+
+def one_shard(place: str) -> str:
+    """Everything on the shard ``default``."""
+    return DEFAULT
+
+
+def by_platform(thread_id: str) -> str:
+    """``slack:C1:1.2`` on the shard ``slack``."""
+    return _known(thread_id.partition(":")[0])
+
+
+def by_channel(thread_id: str) -> str:
+    """``slack:C1:1.2`` on the shard ``slack:C1``; without one of that name, on ``slack``."""
+    channel = ":".join(thread_id.split(":")[:2])
+    return channel if channel in get_settings().shards else by_platform(thread_id)
+
+
+def by_thread_prefix(key: str) -> str:
+    """What belongs to a thread on the shard of the thread, everything else on ``default``.
+
+    ``thread-state:slack:C1:1.2`` is where ``shard_key`` puts ``slack:C1:1.2``.
+    """
+    for prefix in _OF_THREADS:
+        if key.startswith(prefix):
+            return _function(get_settings().shard_key)(key.removeprefix(prefix))
+    return DEFAULT
+
+
+def shard_of(operation: Operation) -> str:
+    """The shard that an operation belongs to: the one it names, or the one the site's hooks give.
+
+    Raises:
+        UnknownShardError: the settings have no such shard.
+    """
+    shard = operation.shard
+    if shard is None:
+        settings = get_settings()
+        path = settings.key_shard if isinstance(operation, OnKey) else settings.shard_key
+        shard = _function(path)(operation.place)
+    if shard not in get_settings().shards:
+        raise UnknownShardError(shard)
+    return shard
+
+
+@cache
+def _function(path: str) -> Callable[[str], str]:
+    function: Callable[[str], str] = import_string(path)
+    return function
+
+
+def _known(name: str) -> str:
+    return name if name in get_settings().shards else DEFAULT

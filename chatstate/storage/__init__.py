@@ -1,0 +1,1 @@
+"""Where chat state is kept: one database per alias that a shard is mapped to."""

@@ -1,0 +1,26 @@
+"""Faults that only the storage and its tests meet."""
+
+# after these SQLite has not written the end of the transaction; after any other, such as a failing
+# fsync, its log may hold all of it, and the next one to recover the log will find it there
+_NOTHING_WRITTEN = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+class CommitBrokenError(Exception):
+    """COMMIT was asked for and failed: all of it is stored, or nothing.
+
+    Doing the jobs again settles it: what was stored is answered from the kept answers, and what has
+    no request id comes to the same a second time.
+
+    Args:
+        sqlite_errorname: what SQLite calls its reason; None where the connection broke.
+    """
+
+    def __init__(self, *, sqlite_errorname: str | None = None) -> None:
+        self.sqlite_errorname = sqlite_errorname
+        super().__init__(f"COMMIT failed ({sqlite_errorname or 'the connection broke'})")
+
+    @property
+    def leaves_doubt(self) -> bool:
+        """Whether the jobs may be stored."""
+        name = self.sqlite_errorname
+        return name is None or not name.startswith(_NOTHING_WRITTEN)

@@ -1,0 +1,77 @@
+"""What is handed to a database, and what comes back."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from chatstate.protocol.errors import ChatstateError, ConflictError
+from chatstate.protocol.operations import Dequeue, Operation
+from chatstate.storage.steps import Outcome
+
+Result: TypeAlias = Outcome | ChatstateError
+"""What becomes of one operation."""
+
+
+class Job(NamedTuple):
+    """Operations of one namespace on one shard, to be carried out in their order, all or none."""
+
+    namespace: str
+    shard: str
+    operations: Sequence[Operation]
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything has to be committed."""
+        return any(operation.right == "write" for operation in self.operations)
+
+
+class Done(NamedTuple):
+    """The results of a job, one for each of its operations."""
+
+    results: Sequence[Result]
+
+
+class Kept(NamedTuple):
+    """What is kept of an operation with a request id."""
+
+    operation_digest: bytes
+    answer: str
+
+    def repeat(self, operation_digest: bytes) -> str | ConflictError:
+        """The answer for the one who asks again; another operation gets an error."""
+        return self.answer if self.operation_digest == operation_digest else ConflictError()
+
+
+class Budget:
+    """How much text the answers of one transaction may take in memory, about.
+
+    Above it what only reads, or takes out of a queue, is refused as ``busy``: a frame of a thousand
+    small operations could ask for a gigabyte.
+    """
+
+    __slots__ = ("_left_chars",)
+
+    def __init__(self, max_chars: int = 16_000_000) -> None:
+        self._left_chars = max_chars
+
+    def refuses(self, operation: Operation) -> bool:
+        """Whether there is no room left for the operation's answer."""
+        return self._left_chars <= 0 and (operation.right == "read" or type(operation) is Dequeue)
+
+    def spend(self, outcome: Outcome) -> None:
+        """Take note of an answer."""
+        texts = (outcome,) if isinstance(outcome, str) else outcome.items
+        self._left_chars -= sum(map(len, texts))
+
+
+def kept_under(operation: Operation) -> str | None:
+    """The request id under which the operation's answer is kept; None: it is not."""
+    return operation.request_id if operation.is_once else None
+
+
+def operation_digest(operation: Operation) -> bytes:
+    """What tells operations apart; the ``id`` under which one is asked for again does not."""
+    unnumbered = msgspec.structs.replace(operation, id=0)
+    return sha256(msgspec.json.encode(unnumbered)).digest()

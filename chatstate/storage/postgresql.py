@@ -1,0 +1,248 @@
+"""Carry out jobs on PostgreSQL, on the driver's own connection, in three round trips.
+
+Lock and look; carry out; keep the answers and commit. Each is a pipeline. Every key that is written
+is locked first, all in one order: groups of several processes that meet cannot deadlock, and who
+asks again waits for the first time to end.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from chatstate.conf import get_settings
+from chatstate.protocol.errors import BusyError, FrozenError
+from chatstate.protocol.operations import AcquireLock, Operation
+from chatstate.storage.clock import Machine
+from chatstate.storage.context import Context, digest
+from chatstate.storage.errors import CommitBrokenError
+from chatstate.storage.jobs import Budget, Done, Job, Kept, Result, kept_under, operation_digest
+from chatstate.storage.plans import plan
+from chatstate.storage.steps import Outcome, Plan
+from groundwork.connections import is_session_over
+
+Driver: TypeAlias = "psycopg.Connection[Any]"
+Cursor: TypeAlias = "psycopg.Cursor[Any]"
+Key: TypeAlias = tuple[str, str]
+
+# operations in one round trip; what they return is in memory together
+_SLICE = 64
+
+NOW = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+# shared by all who write; who wants to freeze a shard takes it alone, and so waits for them
+LOCK_SHARDS = """
+    SELECT pg_advisory_xact_lock_shared(key)
+    FROM (SELECT unnest(%s::bigint[]) AS key ORDER BY 1) AS keys
+"""
+LOCK_KEYS = """
+    SELECT pg_advisory_xact_lock(key)
+    FROM (SELECT unnest(%s::bigint[]) AS key ORDER BY 1) AS keys
+"""
+SELECT_SHARDS = "SELECT name, is_frozen FROM chatstate_shard WHERE name = ANY(%s)"
+INSERT_SHARDS = """
+    INSERT INTO chatstate_shard (name, is_frozen) SELECT unnest(%s::text[]), false
+    ON CONFLICT DO NOTHING
+"""
+NEXT_FENCES = "SELECT nextval('chatstate_fence') FROM generate_series(1, %s)"
+SELECT_KEPT = """
+    SELECT kept.namespace, kept.request_id, operation_digest, answer
+    FROM chatstate_keptanswer AS kept
+    JOIN unnest(%s::text[], %s::text[]) AS asked (namespace, request_id)
+         ON kept.namespace = asked.namespace AND kept.request_id = asked.request_id
+"""
+KEEP = """
+    INSERT INTO chatstate_keptanswer (namespace, request_id, operation_digest, answer,
+                                      expires_at_ms)
+    SELECT namespace, request_id, operation_digest, answer, %s
+    FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::text[])
+         AS new (namespace, request_id, operation_digest, answer)
+    ON CONFLICT DO NOTHING
+"""
+# they expire in the order in which they were kept; each new one makes room by two old ones
+FORGET = """
+    DELETE FROM chatstate_keptanswer WHERE id IN (
+        SELECT id FROM (
+            SELECT id, expires_at_ms FROM chatstate_keptanswer ORDER BY id LIMIT %s
+        ) AS oldest WHERE expires_at_ms <= %s
+    )
+"""
+
+
+def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: Machine) -> list[Done]:
+    """Carry out the jobs and commit. The time is the database's, not the machine's.
+
+    Raises:
+        CommitBrokenError: COMMIT was asked for and the connection broke.
+    """
+    driver = cast(Driver, connection.connection)
+    if not any(job.writes for job in jobs):
+        (now_ms,) = _execute(driver, NOW).fetchone() or (0,)
+        start = _Start(now_ms, iter(()), frozenset(), {})
+        return _carry_out(driver, jobs, start).done
+    group = _carry_out(driver, jobs, _begin(driver, jobs))
+    _commit(driver, group)
+    return group.done
+
+
+class _Start(NamedTuple):
+    """What the first round trip tells."""
+
+    now_ms: int
+    fences: Iterator[int]
+    frozen: frozenset[str]
+    kept: dict[Key, Kept]
+
+
+class _Group(NamedTuple):
+    """What the second round trip did."""
+
+    now_ms: int
+    done: list[Done]
+    keep: dict[Key, Kept]
+
+
+def _begin(driver: Driver, jobs: Sequence[Job]) -> _Start:
+    shards = sorted({job.shard for job in jobs})
+    writes = [(job.namespace, operation) for job in jobs for operation in job.operations]
+    writes = [(namespace, o) for namespace, o in writes if o.right == "write"]
+    request_ids = [(n, request_id) for n, o in writes if (request_id := kept_under(o))]
+    holders = sum(type(operation) is AcquireLock for _, operation in writes)
+    with driver.pipeline():
+        # as the statements were written for, whatever the server's default is
+        _execute(driver, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        # if this process vanishes without a word, its locks do not outlive it for long
+        _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
+        _execute(driver, "SET LOCAL lock_timeout = '2s'")
+        _execute(driver, LOCK_SHARDS, ([_lock_number("shard", shard) for shard in shards],))
+        _execute(driver, LOCK_KEYS, ([_lock_number(n, o.place) for n, o in writes],))
+        known = _execute(driver, SELECT_SHARDS, (shards,))
+        kept = _execute(driver, SELECT_KEPT, _columns(request_ids, 2))
+        fences = _execute(driver, NEXT_FENCES, (holders,))
+        now = _execute(driver, NOW)
+    states = dict(known.fetchall())
+    if missing := [shard for shard in shards if shard not in states]:
+        _execute(driver, INSERT_SHARDS, (missing,))
+    return _Start(
+        now.fetchall()[0][0],
+        (number for (number,) in fences.fetchall()),
+        frozenset(name for name, is_frozen in states.items() if is_frozen),
+        {(row[0], row[1]): Kept(bytes(row[2]), row[3]) for row in kept.fetchall()},
+    )
+
+
+class _Pending(NamedTuple):
+    """An operation that was sent, and where its rows will be."""
+
+    plan: Plan
+    cursors: list[Cursor]
+
+    def outcome(self) -> Outcome:
+        return self.plan.answer([c.fetchall() if c.description else () for c in self.cursors])
+
+
+class _Item(NamedTuple):
+    """An operation, and where it comes from."""
+
+    job: Job
+    operation: Operation
+
+    @property
+    def key(self) -> Key | None:
+        """What its answer is kept under."""
+        request_id = kept_under(self.operation)
+        return None if request_id is None else (self.job.namespace, request_id)
+
+
+def _carry_out(driver: Driver, jobs: Sequence[Job], start: _Start) -> _Group:
+    items = [_Item(job, operation) for job in jobs for operation in job.operations]
+    group = _Carrying(driver, start)
+    results: list[Result] = []
+    for first in range(0, len(items), _SLICE):
+        results += group.carry_out(items[first : first + _SLICE])
+    ordered = iter(results)
+    done = [Done([next(ordered) for _ in job.operations]) for job in jobs]
+    return _Group(start.now_ms, done, group.keep)
+
+
+class _Carrying:
+    """The operations of a group, slice by slice: each slice is one round trip."""
+
+    def __init__(self, driver: Driver, start: _Start) -> None:
+        self.keep: dict[Key, Kept] = {}
+        self._driver = driver
+        self._start = start
+        self._budget = Budget()
+        self._list_page_max_chars = get_settings().list_page_max_chars
+
+    def carry_out(self, items: Sequence[_Item]) -> list[Result]:
+        under_way: set[Key] = set()
+        with self._driver.pipeline():
+            pendings = [self._send(item, under_way) for item in items]
+        return [self._receive(*pair) for pair in zip(items, pendings, strict=True)]
+
+    def _send(self, item: _Item, under_way: set[Key]) -> "_Pending | Result | None":
+        """Send what carries out the operation; None: the same is under way in this slice."""
+        job, operation = item
+        if job.writes and job.shard in self._start.frozen:
+            return FrozenError(job.shard)
+        if self._budget.refuses(operation):
+            return BusyError()
+        if (key := item.key) is not None:
+            kept = self._start.kept.get(key) or self.keep.get(key)
+            if kept is not None:
+                return kept.repeat(operation_digest(operation))
+            if key in under_way:
+                return None
+            under_way.add(key)
+        start = self._start
+        context = Context(job.namespace, start.now_ms, start.fences, self._list_page_max_chars)
+        planned = plan(operation, context)
+        statements = planned.statements
+        cursors = [_execute(self._driver, s.postgresql, planned.parameters) for s in statements]
+        return _Pending(planned, cursors)
+
+    def _receive(self, item: _Item, pending: "_Pending | Result | None") -> Result:
+        key = item.key
+        if pending is None:
+            return self.keep[cast(Key, key)].repeat(operation_digest(item.operation))
+        if not isinstance(pending, _Pending):
+            return pending
+        outcome = pending.outcome()
+        self._budget.spend(outcome)
+        if key is not None:
+            self.keep[key] = Kept(operation_digest(item.operation), cast(str, outcome))
+        return outcome
+
+
+def _commit(driver: Driver, group: _Group) -> None:
+    try:
+        with driver.pipeline():
+            if group.keep:
+                rows = [(*key, *kept) for key, kept in group.keep.items()]
+                expires_at_ms = group.now_ms + get_settings().answers_kept_ms
+                _execute(driver, KEEP, (expires_at_ms, *_columns(rows, 4)))
+                _execute(driver, FORGET, (2 * len(rows), group.now_ms))
+            _execute(driver, "COMMIT")
+    except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
+        if driver.closed or is_session_over(error):
+            raise CommitBrokenError from error
+        raise
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+@lru_cache(maxsize=8_192)
+def _lock_number(namespace: str, place: str) -> int:
+    """What a key is locked under; two that share one wait for each other and do no harm."""
+    both = sha256(namespace.encode() + b"\x00" + digest(place)).digest()
+    return int.from_bytes(both[:8], signed=True)
+
+
+def _execute(driver: Driver, statement: str, parameters: Any = ()) -> Cursor:
+    # Django's own cursors put the parameters into the text, which then has to be parsed each time
+    return psycopg.Cursor(driver).execute(statement.encode(), parameters)

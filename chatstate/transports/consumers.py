@@ -1,0 +1,225 @@
+"""The WebSocket that bots keep open."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import DatabaseError
+
+from chatstate.conf import get_settings
+from chatstate.protocol import messages
+from chatstate.protocol.errors import (
+    BusyError,
+    ChatstateError,
+    ForbiddenError,
+    MalformedError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from chatstate.protocol.messages import Refused
+from chatstate.protocol.operations import GetList, GetMore, Operation
+from chatstate.services.execute import execute, start
+from chatstate.services.threads import get_readers
+from chatstate.services.tokens import Principal, find_principal, is_live
+from chatstate.storage.jobs import Result
+from chatstate.storage.steps import Piece
+from groundwork.frames import POLICY, TRY_LATER, FrameConsumer
+
+logger = logging.getLogger(__name__)
+
+_FRAME_CHARS = 900_000
+"""Answers go out in frames of about this size, as far as each is smaller itself."""
+_UNSENT_MAX_CHARS = 16_000_000
+"""Above this much unsent, a socket's operations are refused as ``busy``."""
+
+
+class StateConsumer(FrameConsumer):
+    """One bot's connection. It carries frames; ``services.execute`` carries out what they ask."""
+
+    async def open(self) -> bool:
+        settings = get_settings()
+        self.max_frame_bytes = settings.frame_max_bytes
+        self.idle_timeout_s = settings.idle_timeout_s
+        self._principal: Principal | None = None
+        self._early: list[str] | None = None  # frames behind the first, until it is answered
+        self._early_chars = 0
+        self._open_operations = 0
+        self._unsent_chars = 0
+        self._checked_at = self.last_frame_at
+        await self.accept()
+        return True
+
+    def receive_frame(self, text: str) -> None:
+        if self._principal is not None:
+            self._receive_operations(text, self._principal)
+        elif self._early is None:
+            self._early = []
+            self.spawn(self._greet(text))
+        else:
+            self._early.append(text)
+            self._early_chars += len(text)
+            if self._early_chars > self.max_frame_bytes:
+                self.close(POLICY)
+
+    def receive_undecodable(self, reason: str) -> None:
+        self.send_now(messages.failure(MalformedError(f"not a frame: {reason}")))
+
+    def sweep(self, now: float) -> None:
+        settings = get_settings()
+        if self._principal is None:
+            if now - self._checked_at > settings.hello_timeout_s:
+                self.close(POLICY)
+        elif now - self._checked_at > settings.token_recheck_s:
+            self._checked_at = now
+            self.spawn(self._recheck(self._principal))
+        super().sweep(now)
+
+    def drain(self, *, is_last_call: bool) -> None:
+        """Let what is under way be answered first."""
+        if is_last_call or not (self._open_operations or self._unsent_chars):
+            super().drain(is_last_call=is_last_call)
+
+    async def _greet(self, text: str) -> None:
+        try:
+            token = messages.read_hello(text)
+            principal = await get_readers().run(find_principal, token)
+            if principal is None:
+                raise UnauthorizedError
+        except ChatstateError as error:
+            self.send_last(messages.failure(error), POLICY)
+            return
+        except DatabaseError:
+            logger.warning("a token cannot be looked up", exc_info=True)
+            self.send_last(messages.failure(UnavailableError()), TRY_LATER)
+            return
+        settings = get_settings()
+        self.send_now(
+            messages.greeting(
+                namespace=principal.namespace,
+                rights=principal.rights,
+                maxFrameBytes=settings.frame_max_bytes,
+                maxOperations=settings.operations_per_frame,
+                answersKeptMs=settings.answers_kept_ms,
+            )
+        )
+        self._principal = principal
+        early, self._early = self._early or [], []
+        for frame in early:
+            self._receive_operations(frame, principal)
+
+    async def _recheck(self, principal: Principal) -> None:
+        try:
+            if await get_readers().run(is_live, principal.token_id):
+                return
+        except DatabaseError:
+            return  # an operation will tell
+        self.send_last(messages.failure(UnauthorizedError()), POLICY)
+
+    def _receive_operations(self, text: str, principal: Principal) -> None:
+        try:
+            found = messages.read_operations(
+                text, max_operations=get_settings().operations_per_frame
+            )
+        except ChatstateError as error:
+            self.send_now(messages.failure(error))
+            return
+        wanted: list[Operation] = []
+        answers: list[str] = []
+        for item in found:
+            refused = self._refusal(item, principal, len(wanted))
+            if refused is not None:
+                answers.append(messages.refusal(item.id, refused))
+            elif isinstance(item, Operation):
+                wanted.append(item)
+        if answers or not found:
+            self.send_now(messages.frame(answers))
+        if wanted:
+            self._open_operations += len(wanted)
+            start(principal.namespace, wanted, lambda results: self._answer(wanted, results))
+
+    def _refusal(
+        self, item: Operation | Refused, principal: Principal, others: int
+    ) -> ChatstateError | None:
+        if isinstance(item, Refused):
+            return item.error
+        if item.right not in principal.rights:
+            return ForbiddenError(item.right)
+        is_full = self._open_operations + others >= get_settings().operations_per_socket
+        return BusyError() if is_full or self._unsent_chars > _UNSENT_MAX_CHARS else None
+
+    def _answer(self, operations: Sequence[Operation], results: Sequence[Result]) -> None:
+        self._open_operations -= len(operations)
+        if self.is_closed:
+            return
+        answers: list[str] = []
+        size = 0
+        for operation, result in zip(operations, results, strict=True):
+            if isinstance(result, Piece):
+                if result.end_number is not None or sum(map(len, result.items)) > _FRAME_CHARS:
+                    self.spawn(self._send_list(operation, result))
+                    continue
+                text = messages.list_piece(operation.id, result.items, more=False)
+            elif isinstance(result, str):
+                text = messages.answer(operation.id, result)
+            else:
+                text = messages.refusal(operation.id, result)
+            if answers and size + len(text) > _FRAME_CHARS:
+                self._send_answers(answers, size)
+                answers, size = [], 0
+            answers.append(text)
+            size += len(text)
+        if answers:
+            self._send_answers(answers, size)
+
+    def _send_answers(self, answers: Sequence[str], size: int) -> None:
+        if self.is_writable:
+            self.send_now(messages.frame(answers))
+        else:
+            self._unsent_chars += size
+            self.spawn(self._send_later(messages.frame(answers), size))
+
+    async def _send_later(self, text: str, size: int) -> None:
+        await self.wait_until_writable()
+        self._unsent_chars -= size
+        self.send_now(text)
+
+    async def _send_list(self, operation: Operation, piece: Piece) -> None:
+        assert isinstance(operation, GetList)
+        while True:
+            frames = list(_in_frames(piece.items))
+            for number, items in enumerate(frames, 1):
+                more = piece.end_number is not None or number < len(frames)
+                await self.wait_until_writable()
+                self.send_now(messages.frame([messages.list_piece(operation.id, items, more=more)]))
+            if piece.end_number is None:
+                return
+            following = await self._read_on(operation, piece)
+            if not isinstance(following, Piece):
+                self.send_now(messages.frame([messages.refusal(operation.id, following)]))
+                return
+            piece = following
+
+    async def _read_on(self, operation: GetList, piece: Piece) -> Any:
+        assert self._principal is not None
+        assert piece.end_number is not None
+        more = GetMore(
+            key=operation.key,
+            shard=operation.shard,
+            after=piece.last_number,
+            end=piece.end_number,
+        )
+        (result,) = await execute(self._principal.namespace, [more])
+        return result
+
+
+def _in_frames(items: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Part the items so that each part fits a frame; at least one part."""
+    parts: list[list[str]] = [[]]
+    size = 0
+    for item in items:
+        if parts[-1] and size + len(item) > _FRAME_CHARS:
+            parts.append([])
+            size = 0
+        parts[-1].append(item)
+        size += len(item) + 1
+    return parts
