@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.node_clients import Transport, ensure_installed
+from tests.e2e.node_clients import Transport, ensure_chat_package
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import SiteProcess
 
@@ -19,7 +19,7 @@ DAPHNE = (
 
 @pytest.fixture(scope="session", autouse=True)
 def _npm_packages() -> None:
-    ensure_installed()
+    ensure_chat_package()
 
 
 @pytest.fixture(scope="session")

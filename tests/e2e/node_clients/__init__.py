@@ -3,9 +3,11 @@
 ``NodeSyncClient`` is the sync backend client of ``@livestore/sync-cf``, ``NodeStoreApp`` an app
 with a full LiveStore store. Both live in Node processes (``../js/``) that speak JSON lines.
 
-``python -m tests.e2e.node_clients --install`` installs their npm packages unless that was done.
+``python -m tests.e2e.node_clients --install`` installs their npm packages unless that was done, our
+own ``chat-state-django`` with them.
 """
 
+from tests.e2e.node_clients.chat_package import ensure_chat_package
 from tests.e2e.node_clients.install import ensure_installed
 from tests.e2e.node_clients.process import (
     Command,
@@ -46,6 +48,7 @@ __all__ = [
     "StoreStatus",
     "SyncState",
     "Transport",
+    "ensure_chat_package",
     "ensure_installed",
     "note_created",
     "note_deleted",

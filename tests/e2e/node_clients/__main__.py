@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-from tests.e2e.node_clients.install import InstallError, ensure_installed
+from tests.e2e.node_clients.chat_package import ensure_chat_package
+from tests.e2e.node_clients.install import InstallError
 
 
 def main() -> None:
@@ -12,11 +13,11 @@ def main() -> None:
         "--install",
         action="store_true",
         required=True,
-        help="install the npm packages of the lock file, unless they are there",
+        help="install the npm packages of the lock file and our own, unless they are there",
     )
     parser.parse_args()
     try:
-        ensure_installed()
+        ensure_chat_package()
     except InstallError as error:
         sys.exit(str(error))
 

@@ -1,0 +1,7 @@
+export { createDjangoState, DjangoStateAdapter, type Platform } from './adapter.js'
+export type { ClientLogger } from './client.js'
+export type { Clock, Timer } from './clock.js'
+export { ChatStateError, type ChatStateErrorCode, NotConnectedError } from './errors.js'
+export type { DjangoStateOptions, StrandedHandler } from './options.js'
+export { type RescuableChat, type RescueOptions, rescueStranded } from './stranded.js'
+export type { OpenSocket, Socket, SocketHandlers } from './websocket.js'
