@@ -25,11 +25,15 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
     return [*_check_shards(found), *_check_hooks(found)]
 
 
-@register("chatstate", "database")
+@register("chatstate", deploy=True)
 def check_databases(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Refuse a shard whose database has no tables; runs with ``check --database`` and ``serve``."""
+    """Refuse a shard whose database has no tables.
+
+    Runs with ``check --deploy --database ALIAS``; at every ``check`` it would keep ``migrate`` from
+    making them.
+    """
     aliases = sorted(set(get_settings().shards.values()) & set(databases or ()))
     return [_not_migrated(alias) for alias in aliases if not is_migrated(alias)]
 

@@ -239,10 +239,15 @@ class KeptAnswer(models.Model):
 class CleanUp(models.Model):
     """One run of ``cleanup_expired``."""
 
-    shard_database = models.CharField(max_length=200)
+    database = models.CharField(max_length=200, help_text="The alias.")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
-    removed = models.JSONField(default=dict, help_text="Rows removed, by table.")
+    removed_locks = models.BigIntegerField(default=0)
+    removed_cache_entries = models.BigIntegerField(default=0)
+    removed_lists = models.BigIntegerField(default=0)
+    removed_list_items = models.BigIntegerField(default=0)
+    removed_queue_entries = models.BigIntegerField(default=0)
+    removed_answers = models.BigIntegerField(default=0)
 
     class Meta:
         ordering = ("-started_at",)

@@ -64,10 +64,15 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("shard_database", models.CharField(max_length=200)),
+                ("database", models.CharField(help_text="The alias.", max_length=200)),
                 ("started_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField()),
-                ("removed", models.JSONField(default=dict, help_text="Rows removed, by table.")),
+                ("removed_locks", models.BigIntegerField(default=0)),
+                ("removed_cache_entries", models.BigIntegerField(default=0)),
+                ("removed_lists", models.BigIntegerField(default=0)),
+                ("removed_list_items", models.BigIntegerField(default=0)),
+                ("removed_queue_entries", models.BigIntegerField(default=0)),
+                ("removed_answers", models.BigIntegerField(default=0)),
             ],
             options={
                 "ordering": ("-started_at",),
