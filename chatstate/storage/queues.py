@@ -24,9 +24,10 @@ PURGE = Statement("""
 INSERT = Statement("""
     INSERT INTO chatstate_queuedentry (namespace, key_digest, number, thread_id, message,
                                        enqueued_at, expires_at, expires_at_ms)
-    SELECT :namespace, :digest, coalesce(max(number), 0) + 1, :key, :message,
+    SELECT CAST(:namespace AS varchar), :digest, coalesce(max(number), 0) + 1, :key, :message,
            :enqueued_at, :expires_at, :expires
-    FROM chatstate_queuedentry WHERE namespace = :namespace AND key_digest = :digest
+    FROM chatstate_queuedentry
+    WHERE namespace = CAST(:namespace AS varchar) AND key_digest = :digest
 """)
 TRIM = Statement("""
     DELETE FROM chatstate_queuedentry
