@@ -1,11 +1,22 @@
 """Every way in that the suite is run against."""
 
-from tests.chat_conformance.subjects import node_bridge
+from tests.chat_conformance.subjects import node_bridge, services
 from tests.chat_conformance.subjects.subject import Feature, Kind
 
 _NPM_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.JAVASCRIPT
+_OPERATIONS = Feature.SHARED | Feature.TEXTS | Feature.LIMITS
 
 KINDS = [
     Kind(name="state-memory", features=_NPM_ADAPTER, open=node_bridge.open_memory),
     Kind(name="state-redis", features=_NPM_ADAPTER | Feature.SHARED, open=node_bridge.open_redis),
+    Kind(
+        name="services-sqlite",
+        features=_OPERATIONS,
+        open=services.open_services("sqlite"),
+    ),
+    Kind(
+        name="services-postgresql",
+        features=_OPERATIONS,
+        open=services.open_services("postgresql"),
+    ),
 ]
