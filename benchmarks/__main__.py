@@ -10,34 +10,34 @@ from pathlib import Path
 
 from benchmarks import report, runner
 from benchmarks.load import QUICK, Scale
-from benchmarks.reference_server import build_reference
-from benchmarks.scenarios import SCENARIOS
-from benchmarks.servers import SERVERS
-from benchmarks.tables import servers_of
+from benchmarks.suite import Results, Suite
+from benchmarks.suites import SUITES
 
 OPEN_FILES = 8_192
+SCENARIOS = [name for suite in SUITES.values() for name in suite.scenarios]
+SERVERS = list(dict.fromkeys(name for suite in SUITES.values() for name in suite.servers))
 
 
 def main() -> None:
     """Run what the command line asks for; tables on stdout, progress on stderr."""
     options = _parse()
     _allow_open_files(OPEN_FILES)
-    if "reference" in options.servers:
-        build_reference()
     load_before = os.getloadavg()[0]
     scale = QUICK if options.quick else Scale()
-    results: dict[str, runner.Results] = {}
-    for scenario in options.only or SCENARIOS:
-        servers = [name for name in servers_of(scenario) if name in options.servers]
-        if servers:
-            results[scenario] = _run(scenario, servers, scale, options.profile)
+    suites = [SUITES[name] for name in options.suite]
+    results: dict[str, Results] = {}
+    for suite in suites:
+        results |= _run_suite(suite, options, scale)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
-    sys.stdout.write(report.markdown(results, scale, load_before=load_before) + "\n")
+    sys.stdout.write(report.markdown(results, suites, scale, load_before=load_before))
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=report.__doc__)
+    parser.add_argument(
+        "--suite", action="append", choices=SUITES, help="this suite; all unless named"
+    )
     parser.add_argument(
         "--only", action="append", choices=SCENARIOS, help="this scenario; may be repeated"
     )
@@ -47,18 +47,36 @@ def _parse() -> argparse.Namespace:
         "--servers",
         nargs="+",
         choices=SERVERS,
-        default=list(SERVERS),
+        default=SERVERS,
         help="leave the other servers out",
     )
     parser.add_argument("--profile", type=Path, help="flame graphs of ours into this directory")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.suite = options.suite or list(SUITES)
+    return options
 
 
-def _run(scenario: str, servers: list[str], scale: Scale, profiles: Path | None) -> runner.Results:
+def _run_suite(suite: Suite, options: argparse.Namespace, scale: Scale) -> dict[str, Results]:
+    chosen = {
+        scenario: [name for name in suite.servers_of(scenario) if name in options.servers]
+        for scenario in suite.scenarios
+        if not options.only or scenario in options.only
+    }
+    suite.prepare({name for servers in chosen.values() for name in servers})
+    return {
+        scenario: _run(suite, scenario, servers, scale, options.profile)
+        for scenario, servers in chosen.items()
+        if servers
+    }
+
+
+def _run(
+    suite: Suite, scenario: str, servers: list[str], scale: Scale, profiles: Path | None
+) -> Results:
     start = time.monotonic()
     sys.stderr.write(f"{scenario} on {', '.join(servers)} ... ")
     sys.stderr.flush()
-    results = runner.run(scenario, servers, scale, profiles=profiles)
+    results = runner.run(suite, scenario, servers, scale, profiles=profiles)
     sys.stderr.write(f"{time.monotonic() - start:.0f} s\n")
     return results
 

@@ -2,36 +2,46 @@
 
 import os
 import platform
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 
 from benchmarks.load import Scale
-from benchmarks.reference_server import reference_versions
-from benchmarks.runner import Results
-from benchmarks.tables import LESS_IS_BETTER, TABLES, Row, Side, Table
-
-PACKAGES = ("Django", "channels", "uvicorn", "websockets", "uvloop", "psycopg")
+from benchmarks.suite import Results, Suite
+from benchmarks.tables import LESS_IS_BETTER, Grid, GridRow, Row, Side, Table
 
 
-def markdown(results: dict[str, Results], scale: Scale, *, load_before: float) -> str:
+def markdown(
+    results: dict[str, Results], suites: Iterable[Suite], scale: Scale, *, load_before: float
+) -> str:
     """Every table of which something was measured.
 
     Args:
         results: by scenario.
+        suites: whose scenarios they are.
         scale: what was asked for.
         load_before: the load average before the run; above 0.2 others were at work as well.
     """
-    tables = [_table(table, results) for table in TABLES]
-    lines = [*_environment(load_before), *_sizes(scale), "", *(table for table in tables if table)]
-    return "\n".join([*lines, _busiest(results)])
+    lines = [_machine(load_before)]
+    for suite in suites:
+        measured = {name: results[name] for name in suite.scenarios if name in results}
+        if measured:
+            tables = [_table(table, measured) for table in suite.tables]
+            lines += [
+                *suite.versions(),
+                suite.sizes(scale),
+                "",
+                *(table for table in tables if table),
+            ]
+            lines += [_busiest(measured), ""]
+    return "\n".join(lines)
 
 
-def _table(table: Table, results: dict[str, Results]) -> str:
+def _table(table: Table | Grid, results: dict[str, Results]) -> str:
+    if isinstance(table, Grid):
+        return _grid(table, results)
     lines = list(_lines(table, results))
     if not lines:
         return ""
@@ -58,6 +68,25 @@ def _lines(table: Table, results: dict[str, Results]) -> Iterator[str]:
 
 def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+def _grid(grid: Grid, results: dict[str, Results]) -> str:
+    lines = []
+    for row in grid.rows:
+        cells = [_cell(row, side, results) for side in grid.columns]
+        if any(cells):
+            lines.append(_line([row.label, *cells]))
+    if not lines:
+        return ""
+    heads = [grid.title, *(side.heading for side in grid.columns)]
+    return "\n".join([_line(heads), _line(["---", *("---:" for _ in grid.columns)]), *lines, ""])
+
+
+def _cell(row: GridRow, side: Side, results: dict[str, Results]) -> str:
+    metrics = results.get(row.scenario, {}).get(side.server, {})
+    names = (f"{row.prefix}{name}" for name in ("per_s", "p50_ms", "p99_ms"))
+    figures = [_number(metrics.get(name)) for name in names]
+    return f"{figures[0]} ({figures[1]} / {figures[2]})" if all(figures) else ""
 
 
 def _figure(row: Row, side: Side, results: dict[str, Results]) -> float | None:
@@ -115,25 +144,13 @@ def _busiest(results: dict[str, Results]) -> str:
     return f"The load generator was busiest, {busy:.0%} of its CPU, in `{scenario}` on {server}."
 
 
-def _environment(load_before: float) -> list[str]:
+def _machine(load_before: float) -> str:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total / 2**30
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    reference = ", ".join(f"{name} {number}" for name, number in reference_versions().items())
-    return [
+    return (
         f"- {datetime.now(UTC):%Y-%m-%d}, {cpus} CPUs ({_cpu_model()}), {memory:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, load {load_before:.2f} before the run",
-        f"- ours: Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}",
-        f"- reference: {reference}",
-    ]
-
-
-def _sizes(scale: Scale) -> list[str]:
-    return [
-        f"- medians of {scale.rounds} rounds of {scale.seconds:g} s after {scale.warm_up_s:g} s of "
-        f"warm-up; a long eventlog has {scale.many_events:,} events, a short one "
-        f"{scale.few_events:,}"
-    ]
+        f"{platform.system()} {platform.release()}, load {load_before:.2f} before the run"
+    )
 
 
 def _cpu_model() -> str:

@@ -40,6 +40,37 @@ class Table:
     rival: Side
     rows: tuple[Row, ...]
 
+    def servers_of(self, scenario: str) -> list[str]:
+        """Which servers a scenario must run on for this table."""
+        wanted = any(row.scenario == scenario for row in self.rows)
+        return [self.subject.server, self.rival.server] if wanted else []
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """One thing that was measured: how often a second, and the p50 and p99 of its time.
+
+    The metrics are ``prefix`` and ``per_s``, ``p50_ms``, ``p99_ms``.
+    """
+
+    label: str
+    scenario: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Many sides beside each other, nothing wanted of them."""
+
+    title: str
+    columns: tuple[Side, ...]
+    rows: tuple[GridRow, ...]
+
+    def servers_of(self, scenario: str) -> list[str]:
+        """Which servers a scenario must run on for this table."""
+        wanted = any(row.scenario == scenario for row in self.rows)
+        return [column.server for column in self.columns] if wanted else []
+
 
 AGAINST_REFERENCE = Table(
     "Against the reference",
@@ -92,12 +123,3 @@ ON_POSTGRES = Table(
 )
 
 TABLES = (AGAINST_REFERENCE, LONG_EVENTLOG, ON_POSTGRES)
-
-
-def servers_of(scenario: str) -> list[str]:
-    """Which servers a scenario must run on for the tables, in a fixed order."""
-    wanted: dict[str, None] = {}
-    for table in TABLES:
-        if any(row.scenario == scenario for row in table.rows):
-            wanted |= dict.fromkeys((table.subject.server, table.rival.server))
-    return list(wanted)

@@ -10,9 +10,7 @@ from benchmarks.load import Metrics, Scale
 from benchmarks.scenarios import flatness, memory, pulls, pushes
 from benchmarks.servers import Server
 
-Scenario = Callable[[Server, Scale], Awaitable[Metrics]]
-
-SCENARIOS: dict[str, Scenario] = {
+SCENARIOS: dict[str, Callable[[Server, Scale], Awaitable[Metrics]]] = {
     "push_one": pushes.push_one,
     "push_batches": pushes.push_batches,
     "push_http": pushes.push_http,
