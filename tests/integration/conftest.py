@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker, Settings
 
+from chatstate.services import execute
+from chatstate.services.threads import get_readers as get_chat_readers
+from chatstate.storage.database import ShardDatabase
 from groundwork.frames import get_registry
 from livesync.services.append import get_writer
 from livesync.services.hub import all_hubs
@@ -19,12 +23,14 @@ from livesync.storage.database import DatabaseEngine
 from syncsite.databases import databases
 
 ALIAS = "livesync"
+CHAT_ALIAS = "chatstate"
 
 
 class Databases:
     """A migrated database for each vendor, configured as the site configures it."""
 
-    def __init__(self, directory: Path, request: pytest.FixtureRequest) -> None:
+    def __init__(self, alias: str, directory: Path, request: pytest.FixtureRequest) -> None:
+        self._alias = alias
         self._directory = directory
         self._request = request
         self._configs: dict[str, dict[str, Any]] = {}
@@ -40,30 +46,31 @@ class Databases:
         if vendor == "postgresql":
             server = self._request.getfixturevalue("postgres_server")
             url = server.create_database("storage tests")
+        alias = self._alias
         config: dict[str, Any] = connections.configure_settings(databases(url, self._directory))[
-            ALIAS
+            alias
         ]
         # the site makes its files elsewhere and opens none that is missing
-        (self._directory / f"{ALIAS}.sqlite3").touch()
-        with alias_on(config):
-            executor = MigrationExecutor(connections[ALIAS])
-            executor.migrate(executor.loader.graph.leaf_nodes(ALIAS))
+        (self._directory / f"{alias}.sqlite3").touch()
+        with alias_on(config, alias):
+            executor = MigrationExecutor(connections[alias])
+            executor.migrate(executor.loader.graph.leaf_nodes(alias))
         return config
 
 
 @contextmanager
-def alias_on(config: dict[str, Any]) -> Iterator[None]:
-    """Point the alias of livesync to another database; threads that start now find it there."""
+def alias_on(config: dict[str, Any], alias: str = ALIAS) -> Iterator[None]:
+    """Point an alias to another database; threads that start now find it there."""
     known = connections.settings
-    former_config, former_connection = known[ALIAS], connections[ALIAS]
-    known[ALIAS] = config
-    connections[ALIAS] = connections.create_connection(ALIAS)
+    former_config, former_connection = known[alias], connections[alias]
+    known[alias] = config
+    connections[alias] = connections.create_connection(alias)
     try:
         yield
     finally:
-        connections[ALIAS].close()
-        connections[ALIAS] = former_connection
-        known[ALIAS] = former_config
+        connections[alias].close()
+        connections[alias] = former_connection
+        known[alias] = former_config
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +80,17 @@ def livesync_databases(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Databases]:
     with django_db_blocker.unblock():
-        yield Databases(tmp_path_factory.mktemp("databases"), request)
+        yield Databases(ALIAS, tmp_path_factory.mktemp("databases"), request)
+
+
+@pytest.fixture(scope="session")
+def chatstate_databases(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Databases]:
+    with django_db_blocker.unblock():
+        yield Databases(CHAT_ALIAS, tmp_path_factory.mktemp("chat-databases"), request)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -128,3 +145,33 @@ def empty_tables() -> None:
             cursor.execute("SET lock_timeout = '5s'")
         cursor.execute("DELETE FROM livesync_storedevent")
         cursor.execute("DELETE FROM livesync_store")
+
+
+@pytest.fixture
+def chat_database(
+    vendor: str, chatstate_databases: Databases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[ShardDatabase]:
+    """An empty database of the default shard; chatstate's services stand on the same one."""
+    config = chatstate_databases.config(vendor)
+    with django_db_blocker.unblock(), alias_on(config, CHAT_ALIAS):
+        stop_chat_services()
+        yield ShardDatabase(CHAT_ALIAS)
+        stop_chat_services()
+        empty_chat_tables()
+
+
+def stop_chat_services() -> None:
+    """End chatstate's threads in this process; the next caller makes them anew."""
+    execute.stop()
+    get_chat_readers().stop()
+
+
+def empty_chat_tables() -> None:
+    """Delete everything, unless somebody still holds it: then the test has left something open."""
+    connection = connections[CHAT_ALIAS]
+    connection.close()  # whatever state the test has left it in
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET lock_timeout = '5s'")
+        for model in apps.get_app_config("chatstate").get_models():
+            cursor.execute(f"DELETE FROM {model._meta.db_table}")

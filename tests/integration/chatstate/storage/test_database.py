@@ -1,0 +1,161 @@
+"""Jobs in a database: what belongs to the transaction, not to one kind of operation."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connections
+from msgspec import Raw
+from pytest_django import Settings
+
+from chatstate.models import HeldLock, KeptAnswer, Shard
+from chatstate.protocol.errors import BusyError, ConflictError, FrozenError
+from chatstate.protocol.operations import (
+    AcquireLock,
+    AppendToList,
+    Dequeue,
+    Enqueue,
+    Get,
+    GetList,
+    GetMore,
+    IsSubscribed,
+    Operation,
+    Set,
+    Subscribe,
+)
+from chatstate.storage.database import ShardDatabase
+from chatstate.storage.jobs import Job, Result
+from chatstate.storage.steps import Piece
+
+
+def do(database: ShardDatabase, *operations: Operation, namespace: str = "bot") -> list[Result]:
+    (done,) = database.commit([Job(namespace, "default", operations)])
+    return list(done.results)
+
+
+def text(value: str) -> Raw:
+    return Raw(value.encode())
+
+
+def append(value: int, **options: int) -> AppendToList:
+    return AppendToList(key="list", value=text(str(value)), **options)  # type: ignore[arg-type]
+
+
+def test_operations_of_a_group_see_each_other_in_their_order(chat_database: ShardDatabase) -> None:
+    results = do(
+        chat_database,
+        Get(key="k"),
+        Set(key="k", value=text('{"b": 1, "a": "\\u0000", "a": 1e400}')),
+        Get(key="k"),
+        Subscribe(thread_id="t"),
+        IsSubscribed(thread_id="t"),
+    )
+
+    assert results == ["null", "null", '{"b": 1, "a": "\\u0000", "a": 1e400}', "null", "true"]
+
+
+def test_one_who_asks_again_gets_the_first_answer(chat_database: ShardDatabase) -> None:
+    acquire = AcquireLock(id=1, thread_id="t", ttl_ms=60_000, request_id="r1")
+    other = AcquireLock(id=2, thread_id="t", ttl_ms=60_001, request_id="r1")
+    again = AcquireLock(id=9, thread_id="t", ttl_ms=60_000, request_id="r1")
+
+    first, in_the_same_group = do(chat_database, acquire, again)
+
+    assert first == in_the_same_group == do(chat_database, again)[0]
+    assert isinstance(do(chat_database, other)[0], ConflictError)
+    assert do(chat_database, again, namespace="another bot") != [first]
+    assert json.loads(str(first)).keys() == {"token", "fence", "ttlMs"}
+
+
+def test_kept_answers_make_room_for_new_ones(
+    chat_database: ShardDatabase, settings: Settings
+) -> None:
+    settings.CHATSTATE = {"answers_kept_ms": 0}
+
+    for number in range(20):
+        do(chat_database, AppendToList(key="l", value=text("1"), request_id=f"r{number}"))
+
+    assert KeptAnswer.objects.using(chat_database.alias).count() <= 2
+
+
+def test_a_frozen_shard_takes_no_write_and_answers_reads(chat_database: ShardDatabase) -> None:
+    do(chat_database, Set(key="k", value=text("1")))
+    Shard.objects.using(chat_database.alias).filter(name="default").update(is_frozen=True)
+
+    refused = do(chat_database, Set(key="k", value=text("2")))
+
+    assert [type(result) for result in refused] == [FrozenError]
+    assert do(chat_database, Get(key="k")) == ["1"]
+
+
+def test_fences_only_grow(chat_database: ShardDatabase) -> None:
+    acquires = [AcquireLock(thread_id=f"t{number}", ttl_ms=0) for number in range(5)]
+
+    results = [*do(chat_database, *acquires), *do(chat_database, *acquires)]
+
+    fences = [json.loads(str(result))["fence"] for result in results]
+    assert fences == sorted(set(fences))
+
+
+def test_the_token_itself_is_not_stored(chat_database: ShardDatabase) -> None:
+    (result,) = do(chat_database, AcquireLock(thread_id="t", ttl_ms=60_000))
+
+    (lock,) = HeldLock.objects.using(chat_database.alias).all()
+
+    assert json.loads(str(result))["token"].encode() not in bytes(lock.token_digest)
+
+
+def test_a_long_list_is_read_piece_by_piece(
+    chat_database: ShardDatabase, settings: Settings
+) -> None:
+    settings.CHATSTATE = {"list_page_max_chars": 10}
+    do(chat_database, *(append(1_000 + number) for number in range(5)))
+
+    (first,) = do(chat_database, GetList(key="list"))
+    do(chat_database, append(2_000))
+    assert isinstance(first, Piece)
+    assert first.end_number is not None
+    more = GetMore(key="list", after=first.last_number, end=first.end_number)
+    (second,) = do(chat_database, more)
+
+    assert isinstance(second, Piece)
+    assert [*first.items, *second.items][:4] == ["1000", "1001", "1002", "1003"]
+    assert second.end_number == first.end_number
+
+
+def test_answers_of_a_transaction_stay_bounded(chat_database: ShardDatabase) -> None:
+    big = text('"' + "x" * 800_000 + '"')
+    do(chat_database, Set(key="big", value=big))
+
+    results = do(chat_database, *(Get(key="big") for _ in range(200)), Set(key="k", value=big))
+
+    refused = [result for result in results if isinstance(result, BusyError)]
+    assert 100 <= len(refused) <= 190
+    assert results[-1] == "null"
+
+
+def test_many_consumers_share_a_queue(chat_database: ShardDatabase) -> None:
+    entries = [
+        Enqueue(thread_id="t", message=text(str(number)), enqueued_at=0, expires_at=60_000)
+        for number in range(200)
+    ]
+    do(chat_database, *entries)
+
+    def consume(_: int) -> list[str]:
+        taken = []
+        try:
+            while (result := do(chat_database, Dequeue(thread_id="t"))[0]) != "null":
+                taken.append(json.loads(str(result))["message"])
+        finally:
+            connections.close_all()
+        return taken
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(consume, range(8)))
+
+    assert sorted(_flat(taken)) == list(range(200))
+    assert all(numbers == sorted(numbers) for numbers in taken)
+
+
+def _flat(lists: Sequence[Sequence[str]]) -> list[int]:
+    return [int(item) for items in lists for item in items]
