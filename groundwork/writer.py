@@ -98,6 +98,11 @@ class Writer(Generic[Job, Outcome]):
             future.set_exception(self._overload())
         return future
 
+    @property
+    def pending_bytes(self) -> int:
+        """About what the jobs take that have no outcome yet."""
+        return self._pending_bytes
+
     def stop(self) -> None:
         """Commit what waits, close the thread's connections, end the thread."""
         with self._lock:

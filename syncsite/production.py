@@ -16,7 +16,7 @@ from syncsite import environment
 from syncsite.livesync_settings import livesync_settings
 from syncsite.safety import refuse_if_unsafe
 from syncsite.settings import *
-from syncsite.settings import REDIS_URL, SYNCSITE_DATA
+from syncsite.settings import METRICS_TOKEN, REDIS_URL, SYNCSITE_DATA
 
 DEBUG = False
 SECRET_KEY = environment.secret("SECRET_KEY")
@@ -43,4 +43,5 @@ refuse_if_unsafe(
     workers=environment.number("WORKERS", 1, at_least=1, at_most=64),
     redis_url=REDIS_URL,
     data_directory=SYNCSITE_DATA,
+    metrics_token=METRICS_TOKEN,
 )

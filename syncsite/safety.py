@@ -11,6 +11,7 @@ from syncsite.livesync_settings import AUTH_HOOKS
 SECRET_KEY_MIN_LENGTH = 50
 SECRET_KEY_MIN_DIFFERENT = 5
 AUTH_SECRET_MIN_LENGTH = 16
+METRICS_TOKEN_MIN_LENGTH = 16
 _DEFAULT_KEY_PREFIX = "django-insecure-"
 _WRITABLE_BY_ALL = 0o002
 
@@ -24,6 +25,7 @@ def refuse_if_unsafe(
     workers: int,
     redis_url: str,
     data_directory: Path,
+    metrics_token: str,
 ) -> None:
     """Check the settings of a production site.
 
@@ -37,6 +39,7 @@ def refuse_if_unsafe(
         *_about_origins(livesync),
         *_about_processes(workers, redis_url),
         *_about_data_directory(data_directory),
+        *_about_metrics(metrics_token),
     ]
     if not tls_proxy:
         reasons.append(
@@ -95,3 +98,8 @@ def _about_processes(workers: int, redis_url: str) -> Iterator[str]:
 def _about_data_directory(directory: Path) -> Iterator[str]:
     if directory.exists() and directory.stat().st_mode & _WRITABLE_BY_ALL:
         yield f"the data directory {directory} can be written by everybody; chmod 700 it"
+
+
+def _about_metrics(token: str) -> Iterator[str]:
+    if token and len(token) < METRICS_TOKEN_MIN_LENGTH:
+        yield f"SYNCSITE_METRICS_TOKEN needs at least {METRICS_TOKEN_MIN_LENGTH} characters"

@@ -68,16 +68,19 @@ class DrainingServer(Server):
     def __init__(self, config: Config, drain: Drain | None = None) -> None:
         super().__init__(config)
         self._drain = drain or _drain_livesync
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        _watch_bus()
+        self._refreshing = _look_after_state()
         _calm_garbage_collector()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
         await self._drain_unless_forced()
+        if self._refreshing is not None:
+            self._refreshing.cancel()
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn leaves this out then, and logs the cancelled task as an error of ours
@@ -119,11 +122,13 @@ class WorkerServer(DrainingServer):
             super().handle_exit(sig, frame)
 
 
-def _watch_bus() -> None:
+def _look_after_state() -> "asyncio.Task[None]":
     # here and not above: the app may be imported after Django is set up only
     from syncsite.health import watch_bus
+    from syncsite.metrics import refresh_for_ever
 
     watch_bus()
+    return asyncio.create_task(refresh_for_ever())
 
 
 def _calm_garbage_collector() -> None:

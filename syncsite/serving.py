@@ -1,6 +1,7 @@
 """What ``manage.py serve`` does: check, listen, prepare, tell, serve."""
 
 import socket
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -14,6 +15,7 @@ from syncsite.errors import StartRefusedError
 from syncsite.listening import listen
 from syncsite.preparation import prepare
 from syncsite.server import DrainingServer, server_config
+from syncsite.shared_metrics import shared_by_workers
 from syncsite.workers import run_workers
 
 DEFAULT_HOST = "127.0.0.1"
@@ -104,7 +106,8 @@ def _run(options: ServeOptions, listener: socket.socket) -> int:
     # an application that cannot be imported fails here, once, and not in worker after worker
     config.load_app()
     if options.workers > 1:
-        return 0 if run_workers(config, listener) else STARTUP_FAILURE
+        with shared_by_workers() if settings.METRICS_TOKEN else nullcontext():
+            return 0 if run_workers(config, listener) else STARTUP_FAILURE
     server = DrainingServer(config)
     server.run(sockets=[listener])
     return 0 if server.started else STARTUP_FAILURE

@@ -16,6 +16,7 @@
 | ALLOWED_HOSTS | further names by which the site may be addressed | |
 | SYNCSITE_ADMIN_PASSWORD | of the admin that the first start makes | random, printed once |
 | SYNCSITE_ACCESS_LOG | 0: no line per request | 1 |
+| SYNCSITE_METRICS_TOKEN | turns ``/metrics`` on, for whoever sends it | |
 
 A secret may come from a file: SYNCSITE_AUTH_SECRET_FILE names it.
 """
@@ -104,6 +105,8 @@ CHANNEL_LAYERS = {
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     )
 }
+
+METRICS_TOKEN = environment.secret("SYNCSITE_METRICS_TOKEN")
 
 LIVESYNC = livesync_settings(development=True)
 

@@ -9,6 +9,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from syncsite.server import WorkerServer
+from syncsite.shared_metrics import forget_gauges_of
 
 _JOIN_STEP_S = 0.1
 _STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
@@ -38,6 +39,13 @@ class Supervisor(multiprocess.Multiprocess):
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
+
+    def keep_subprocess_alive(self) -> None:
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for worker in before:
+            if worker not in self.processes and worker.pid is not None:
+                forget_gauges_of(worker.pid)
 
     def join_all(self) -> None:
         for worker in self.processes:

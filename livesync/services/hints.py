@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
+from livesync import metrics
+
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_S = 1.0
@@ -176,6 +178,7 @@ class HintBus:
 
     def _report(self, error: Exception) -> None:
         self.is_degraded = True
+        metrics.HINT_FAULTS.inc()
         now = time.monotonic()
         if now - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = now

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from livesync import metrics
 from livesync.conf import get_settings
 from livesync.protocol.admission import check_backend_id
 from livesync.protocol.chunking import cut
@@ -58,6 +59,7 @@ async def read_pages(
         check_backend_id(backend_id, stored=found.state.backend_id)
         backend_id = found.state.backend_id
         if after > found.state.head:
+            metrics.CLIENT_AHEAD.inc()
             logger.warning(
                 "a reader of store %r has seen %s, but the head is %s: is this an older backup?",
                 store_id,
@@ -73,8 +75,10 @@ async def read_pages(
 
 async def _read(store_id: str, after: int, max_events: int) -> Slice:
     while True:
-        found = await get_readers().run(_read_slice, store_id, after, max_events)
+        with metrics.READ_DURATION.time():
+            found = await get_readers().run(_read_slice, store_id, after, max_events)
         if found is not None:
+            metrics.READ_EVENTS.inc(len(found.events))
             return found
         # through the writer: it is the only one that writes to this database here
         try:

@@ -4,8 +4,11 @@ import inspect
 import re
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 
 from livesync import checks
+from livesync import metrics as livesync_metrics
+from syncsite import metrics as site_metrics
 from tests.docs.pages import ROOT, named_in, page, rows
 from tests.docs.refusals import refusals
 
@@ -32,6 +35,17 @@ def test_every_check_has_a_row() -> None:
     documented = [row[0].strip("`") for row in rows(PAGE.section("Checks of livesync"))]
 
     assert documented == sorted(set(re.findall(r'id="(livesync\.\w+)"', inspect.getsource(checks))))
+
+
+def test_every_metric_has_a_row() -> None:
+    declared = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for collector in [*vars(livesync_metrics).values(), *vars(site_metrics).values()]
+        if isinstance(collector, Counter | Gauge | Histogram)
+        for metric in collector.collect()
+    }
+
+    assert {named_in(row[0])[0] for row in rows(PAGE.section("Metrics"))} == declared
 
 
 def test_the_log_lines_are_those_of_the_code() -> None:

@@ -17,6 +17,7 @@ SAFE: dict[str, Any] = {
     "workers": 1,
     "redis_url": "",
     "data_directory": Path("/nonexistent"),
+    "metrics_token": "",
 }
 
 
@@ -37,6 +38,7 @@ def test_safe_settings_pass() -> None:
         ({"secret_key": "0123456789" * 4 + "012345678"}, "SECRET_KEY is too weak"),
         ({"secret_key": "a" * 60}, "SECRET_KEY is too weak"),
         ({"secret_key": "django-insecure-" + "0123456789" * 5}, "one of Django's examples"),
+        ({"metrics_token": "fifteen letters"}, "SYNCSITE_METRICS_TOKEN needs at least 16"),
         ({"allowed_hosts": ["sync.example", "*"]}, "ALLOWED_HOSTS allows every host"),
         (auth(None), "SYNCSITE_AUTH is not chosen"),
         (auth(AUTH_HOOKS["shared-secret"], shared_secret="x" * 15), "SYNCSITE_AUTH_SECRET"),
