@@ -1,3 +1,6 @@
+/** The close code of a connection that ended without one. */
+const ABNORMAL_CLOSURE = 1006
+
 /** What happens on a socket. `onClose` comes once and last, whatever went wrong. */
 export interface SocketHandlers {
   onOpen(): void
@@ -48,14 +51,17 @@ function wrap(socket: WebSocketLike, handlers: SocketHandlers): Socket {
   socket.addEventListener('message', ({ data }) => {
     if (typeof data === 'string') listener?.onText(data)
   })
-  socket.addEventListener('error', ({ message }) => {
-    if (typeof message === 'string') failure = message
-  })
-  socket.addEventListener('close', ({ code, reason }) => {
+  const closed = (code: number, reason: string): void => {
     const last = listener
     listener = null
     last?.onClose(code, reason || failure)
+  }
+  socket.addEventListener('error', ({ message }) => {
+    if (typeof message === 'string') failure = message
+    // the WebSocket of Node 20 says nothing more of a connection that was refused
+    setTimeout(() => closed(ABNORMAL_CLOSURE, ''))
   })
+  socket.addEventListener('close', ({ code, reason }) => closed(code, reason))
   return {
     send: (text) => socket.send(text),
     close: () => socket.close(1000),
