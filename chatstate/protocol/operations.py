@@ -42,7 +42,7 @@ class Operation(
 ):
     """One operation.
 
-    ``id`` is the client's own number for it. ``shard`` names the shard that keeps it; None lets the
+    ``id`` is the number that its client gave it; -1: none. ``shard`` names the shard that keeps it; None lets the
     site's hooks decide. ``request_id`` tells a repetition from a new operation where ``is_once``;
     None there: the caller knows what became of its operations, as one in the same process does.
     """
@@ -51,7 +51,7 @@ class Operation(
     is_once: ClassVar[bool] = False
     """Whether doing it twice is not the same as doing it once."""
 
-    id: int = 0
+    id: int = -1
     shard: str | None = None
     request_id: str | None = None
 
