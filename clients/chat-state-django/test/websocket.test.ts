@@ -5,10 +5,10 @@ import { openSocket } from '../src/websocket.js'
 
 /** As the WebSocket of Node 20: of a connection that was refused it tells the error alone. */
 class RefusedWebSocket extends EventTarget {
-  constructor(readonly then: readonly Event[]) {
+  constructor(told: readonly Event[]) {
     super()
     setImmediate(() => {
-      for (const event of then) this.dispatchEvent(event)
+      for (const event of told) this.dispatchEvent(event)
     })
   }
 }
@@ -32,11 +32,14 @@ const closeOf = (code: number, reason: string): Event =>
 
 async function heard(): Promise<unknown[]> {
   const closes: unknown[] = []
-  await openSocket('ws://127.0.0.1:9', {
-    onOpen: () => {},
-    onText: () => {},
-    onClose: (code, reason) => closes.push([code, reason]),
+  await new Promise<void>((resolve) => {
+    const onClose = (code: number, reason: string): void => {
+      closes.push([code, reason])
+      resolve()
+    }
+    void openSocket('ws://127.0.0.1:9', { onOpen: () => {}, onText: () => {}, onClose })
   })
+  // a second close would come from a timer that was set before this one
   await new Promise((resolve) => setTimeout(resolve, 5))
   return closes
 }
