@@ -3,8 +3,10 @@ its target, and how many requests may wait for the answers to earlier ones.
 """
 
 import asyncio
+import sys
 from typing import Any
 
+from httptools import HttpParserUpgrade
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -41,10 +43,11 @@ class PipelineFlowControl(FlowControl):
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses an endless head (414, 431), a slow one, and a target that is not a path (400).
 
-    Refuses a WebSocket handshake that would get no answer (400, 431). Closes on too many requests
-    at once.
+    Refuses a WebSocket handshake that would get no answer (400, 431), and passes on what came with
+    it. Closes on too many requests at once.
     """
 
+    _received = b""
     _headers_bytes = 0
     _answering: RequestResponseCycle | None = None
     _is_websocket = False
@@ -64,7 +67,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._received = data
         super().data_received(data)
+        self._received = b""
         # blank lines, or the rest of a body that is not wanted, put off uvicorn's own deadline
         if self._head_deadline is None and not self._is_answering and not self._is_websocket:
             self._start_head_deadline()
@@ -103,6 +108,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not taken_over.handshake_initiated and not self.transport.is_closing():
             # the library could not read it and waits for more, or has given up without a word
             self.send_400_response("Invalid WebSocket handshake.")
+        elif rest := self._rest_behind_handshake():
+            taken_over.data_received(rest)
+
+    def _rest_behind_handshake(self) -> bytes:
+        # a client need not wait for the answer; uvicorn drops what came in one read with the head
+        upgrade = sys.exc_info()[1]
+        assert isinstance(upgrade, HttpParserUpgrade)
+        return self._received[upgrade.args[0] :]
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():

@@ -49,14 +49,17 @@ class RawWebSocket(RawConnection):
         port: of the server.
         target: path and query.
         headers: of the handshake.
+        early: what is sent in one piece with the handshake.
 
     Raises:
         HandshakeRefusedError: the server did not switch protocols.
     """
 
-    def __init__(self, port: int, target: str | bytes, headers: Sequence[str | bytes]) -> None:
+    def __init__(
+        self, port: int, target: str | bytes, headers: Sequence[str | bytes], *, early: bytes = b""
+    ) -> None:
         super().__init__(port)
-        self.send(request_head("GET", target, port, headers))
+        self.send(request_head("GET", target, port, headers) + early)
         self.handshake = self.read_answer()
         if self.handshake.status != 101:
             self.close()

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from syncsite.listening import listen
+from tests.bad_inputs.raw_websocket import HANDSHAKE, TEXT, Frame, RawWebSocket, frame_bytes
 from tests.processes import wait_until
 from tests.servers import ValkeyServer
 from tests.site_process import MANAGE, SiteProcess
@@ -257,6 +258,19 @@ def test_a_long_payload_fits_into_a_handshake(lasting_site: SiteProcess) -> None
     with connect(f"{lasting_site.ws_url}/?{SYNC_QUERY}&payload={payload}") as websocket:
         websocket.send('{"_tag":"Ping"}')
         assert websocket.recv() == '{"_tag":"Pong"}'
+
+
+def test_a_client_need_not_wait_for_the_answer_to_its_handshake(lasting_site: SiteProcess) -> None:
+    text = b'{"_tag":"Ping"}'
+    whole, half = frame_bytes(text), frame_bytes(text)[:9]
+    target = f"/?{SYNC_QUERY}"
+
+    with RawWebSocket(lasting_site.port, target, HANDSHAKE, early=whole * 3 + half) as websocket:
+        websocket.send(frame_bytes(text)[9:])
+
+        pongs = [websocket.receive() for _ in range(4)]
+
+    assert pongs == [Frame(TEXT, b'{"_tag":"Pong"}')] * 4
 
 
 class TestWorkers:
