@@ -10,8 +10,10 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any, NamedTuple, TypeVar
 
+from asgiref.sync import AsyncToSync
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -28,12 +30,26 @@ class RowLockedError(DatabaseUnavailableError):
     """Somebody held a row for longer than the lock timeout; other rows are not concerned."""
 
 
+class InsideTransactionError(RuntimeError):
+    """Code that holds a transaction has called what writes in a transaction of its own."""
+
+    def __init__(self, *, alias: str) -> None:
+        self.alias = alias
+        super().__init__(
+            f"called inside atomic() on the database {alias!r}: what is written here is committed "
+            "by another connection. It could not see what the transaction has written, would not "
+            "be undone with it, and may have to wait for it to end. Call it behind the block, or "
+            f"from transaction.on_commit(..., using={alias!r})"
+        )
+
+
 _LOCK_TIMEOUT = "55P03"  # PostgreSQL: lock_not_available
 _RETRIED_STATES = ("40001", "40P01")  # serialization failure, deadlock
 _IDLE_TIMEOUT = "25P03"  # idle_in_transaction_session_timeout: the session is over
 # connection exceptions; shut down by the administrator, crashed; the one above
 _SESSION_OVER = ("08", "57P", _IDLE_TIMEOUT)
 _MAX_TRIES = 3
+_CALLER_ANSWERS_WITHIN_S = 0.2
 
 
 def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
@@ -66,6 +82,41 @@ def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
             if last_try or not _may_succeed_at_once(error, was_open=was_open):
                 raise _unavailable(error) from error
     raise AssertionError("the last try returns or raises")
+
+
+def refuse_inside_atomic(alias: str) -> None:
+    """Refuse a caller that holds a transaction on ``alias``; for services that write in threads.
+
+    On an event loop that is the thread that waits there, in ``async_to_sync``, for what the loop
+    does: coroutines cannot open transactions themselves.
+
+    Raises:
+        InsideTransactionError: it does.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        inside = _is_in_atomic(alias)
+    else:
+        inside = _is_caller_in_atomic(alias)
+    if inside:
+        raise InsideTransactionError(alias=alias)
+
+
+def _is_in_atomic(alias: str) -> bool:
+    return bool(connections[alias].in_atomic_block)
+
+
+def _is_caller_in_atomic(alias: str) -> bool:
+    waiting_thread = getattr(AsyncToSync.executors, "current", None)
+    if waiting_thread is None:
+        return False
+    try:
+        answer = waiting_thread.submit(_is_in_atomic, alias)
+        return bool(answer.result(_CALLER_ANSWERS_WITHIN_S))
+    except (RuntimeError, TimeoutError, CancelledError):
+        # it waits no more, or does something else at present: this task has outlived its call
+        return False
 
 
 def close_quietly(connection: BaseDatabaseWrapper) -> None:
