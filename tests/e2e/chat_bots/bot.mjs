@@ -2,16 +2,21 @@
 //
 // One process holds any number of bots, each under the name its `open` gave it.
 //
-//   open         bot, state: {kind: "memory", name} or {kind: "django", url, token}; optional
+//   open         bot, state: {kind: "memory", name} or {kind: "remote", url, token}; optional
 //                concurrency and onLockConflict as in ChatConfig ("forceful" there: force for
 //                texts that begin with "force"), keepsHistory, keepsTranscripts,
-//                lockTtlMs: locks last so long in place of 30 s, and are extended after a third
+//                lockTtlMs: locks last so long in place of 30 s, and are extended after a third;
+//                rescues: stranded messages are handled, with state of kind "django"
 //   deliver      bot, thread, messageId, text, user -> null when the bot is through with it
 //   handling     bot, messageId -> null as soon as a handler has begun with that message
 //   finish       bot, messageId -> lets that handler go on, which has "hold" in its text
 //   posts        bot -> [{thread, text}]
 //   runs         bot -> [{thread, id, texts, beganNs, endedNs}]: every handler's run, the skipped
 //                messages' texts before its own, on the clock that all processes share
+//   pause        bot, point -> the bot's state adapter stops, once, at that point: "before enqueue"
+//                or "after dequeue"
+//   paused       bot, point -> null as soon as it has stopped there
+//   resume       bot, point -> lets it go on
 //   state        bot, method, args -> what the bot's state adapter answers
 //   close        bot
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,7 +26,7 @@ import { Effect } from 'effect'
 
 import { serve } from '../js/lines.mjs'
 import { FakePlatform } from './fake_platform.mjs'
-import { openState, withLocksOf } from './states.mjs'
+import { openState, pausing, rescue, withLocksOf } from './states.mjs'
 
 const USUAL_LOCK_TTL_MS = 30_000
 const BRIEFLY_MS = 3
@@ -41,6 +46,32 @@ class Gates {
   of(id) {
     if (!this.#gates.has(id)) this.#gates.set(id, new Gate())
     return this.#gates.get(id)
+  }
+}
+
+/** Where a state adapter is to stop. */
+class Pauses {
+  #pauses = new Map()
+
+  /** Stop here if that was asked for; a pause is for one call. */
+  async at(point) {
+    const pause = this.#pauses.get(point)
+    if (pause === undefined || pause.isUsed) return
+    pause.isUsed = true
+    pause.reached.open()
+    await pause.resumed.opened
+  }
+
+  ask(point) {
+    this.#pauses.set(point, { reached: new Gate(), resumed: new Gate(), isUsed: false })
+  }
+
+  reached(point) {
+    return this.#pauses.get(point).reached.opened
+  }
+
+  resume(point) {
+    this.#pauses.get(point).resumed.open()
   }
 }
 
@@ -119,7 +150,8 @@ const conflicts = {
 
 const open = async ({ bot: name, state: spec, lockTtlMs, keepsHistory = false, ...options }) => {
   const platform = new FakePlatform({ keepsHistory })
-  const state = await openState(spec)
+  const pauses = new Pauses()
+  const state = pausing(pauses, await openState(spec))
   const chat = new HurriedChat({
     userName: 'bot',
     adapters: { fake: platform },
@@ -132,7 +164,7 @@ const open = async ({ bot: name, state: spec, lockTtlMs, keepsHistory = false, .
       : {}),
   })
   chat.lockTtlMs = lockTtlMs ?? USUAL_LOCK_TTL_MS
-  const bot = { chat, platform, state, runs: [], begun: new Gates(), finished: new Gates() }
+  const bot = { chat, platform, state, pauses, runs: [], begun: new Gates(), finished: new Gates() }
   const handler = (greeting) => (thread, message, context) => run(bot, greeting, thread, message, context)
   chat.onNewMention(async (thread, message, context) => {
     await thread.subscribe()
@@ -141,6 +173,7 @@ const open = async ({ bot: name, state: spec, lockTtlMs, keepsHistory = false, .
   chat.onSubscribedMessage(handler('heard'))
   chat.onNewMessage(/^!/, handler('command'))
   await chat.initialize()
+  if (options.rescues) await rescue(chat)
   bots.set(name, bot)
 }
 
@@ -154,6 +187,9 @@ const commands = {
   finish: async ({ bot, messageId }) => bots.get(bot).finished.of(messageId).open(),
   posts: async ({ bot }) => bots.get(bot).platform.posts,
   runs: async ({ bot }) => bots.get(bot).runs,
+  pause: async ({ bot, point }) => bots.get(bot).pauses.ask(point),
+  paused: ({ bot, point }) => bots.get(bot).pauses.reached(point),
+  resume: async ({ bot, point }) => bots.get(bot).pauses.resume(point),
   state: ({ bot, method, args }) => bots.get(bot).state[method](...args),
   close: async ({ bot }) => {
     await bots.get(bot).chat.shutdown()

@@ -1,22 +1,14 @@
 """The crews, each started once; and whether the newest Chat SDK for Python was there to run."""
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chat_bots import NodeBots
-from tests.e2e.chat_bots.crews import (
-    CREWS,
-    DIRECT,
-    BotSite,
-    Crew,
-    crew_in_memory,
-    crew_on_site,
-    python_bots,
-)
+from tests.e2e.chat_bots import BotProcess, NodeBots, PythonBots, State
+from tests.e2e.chat_bots.crews import CREWS, DIRECT, BotSite, Crew, Member
 from tests.e2e.chat_bots.newer_python import CHAT_SDK, NoNewerPythonError, newer_python
 from tests.site_process import SiteProcess
 
@@ -41,41 +33,63 @@ def bot_cluster(cluster: tuple[str, str]) -> Iterator[BotSite]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=CREWS)
 async def crew(request: pytest.FixtureRequest) -> AsyncIterator[Crew]:
-    """Two processes of bots on one state."""
-    language, _, kind = request.param.rpartition("-")
-    is_modern = language != "python"
-    if language == "newer-python":
-        require_newer_python(request.config)
+    """Two bots' processes on one state; see ``crews`` for the names."""
+    names = request.param.split("+")
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(open_member(names[0], request))
+        if names == [f"{language_of(names[0])}-memory"]:
+            second = first
+        else:
+            second = await stack.enter_async_context(open_member(names[-1], request))
+        is_modern = all(language_of(name) != "python" for name in names)
+        yield Crew(first=first, second=second, is_modern=is_modern)
+
+
+@contextlib.asynccontextmanager
+async def open_member(name: str, request: pytest.FixtureRequest) -> AsyncIterator[Member]:
+    """A process and the state that its bots get, by the member's name."""
+    async with process_of(name, request) as process:
+        yield Member(process=process, state=state_of(name, request))
+
+
+def process_of(name: str, request: pytest.FixtureRequest) -> BotProcess:
+    language = language_of(name)
     if language == "node":
-        make = NodeBots
-    elif kind == "direct":
-        environment = request.getfixturevalue("bot_site").process.environment()
-        make = partial(python_bots, is_modern=is_modern, environment=environment)
-    else:
-        make = partial(python_bots, is_modern=is_modern)
-    match kind:
+        return NodeBots(platform_websocket=name.endswith("-cluster"))
+    python = {"python": newer_python_of(request.config)} if language == "newer-python" else {}
+    if name.endswith("-direct"):
+        site: BotSite = request.getfixturevalue("bot_site")
+        return PythonBots(**python, environment=site.process.environment())
+    return PythonBots(**python)
+
+
+def state_of(name: str, request: pytest.FixtureRequest) -> State:
+    match name.rpartition("-")[2]:
         case "memory":
-            opened = crew_in_memory(make, is_modern=is_modern)
+            return {"kind": "memory", "name": uuid.uuid4().hex}
         case "direct":
-            opened = crew_on_site(DIRECT, make, is_modern=is_modern)
+            return DIRECT
         case "cluster":
-            site = request.getfixturevalue("bot_cluster")
-            opened = crew_on_site(site.remote, make, is_modern=is_modern)
+            cluster: BotSite = request.getfixturevalue("bot_cluster")
+            return cluster.remote
         case _:
-            site = request.getfixturevalue("bot_site")
-            opened = crew_on_site(site.remote, make, is_modern=is_modern)
-    async with opened as crew:
-        yield crew
+            site: BotSite = request.getfixturevalue("bot_site")
+            return site.remote
 
 
-def require_newer_python(config: pytest.Config) -> None:
-    """Skip the test where there is no Python for it, and say so at the end of the report."""
+def language_of(name: str) -> str:
+    return name.rpartition("-")[0]
+
+
+def newer_python_of(config: pytest.Config) -> str:
+    """The Python, or a skip where there is none; the end of the report tells which."""
     try:
         python = newer_python()
     except NoNewerPythonError as error:
         config.stash[NEWER_PYTHON] = f"NOT RUN: {error}"
         pytest.skip(str(error))
     config.stash[NEWER_PYTHON] = f"run, under {python}"
+    return python
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

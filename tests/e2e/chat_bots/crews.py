@@ -1,16 +1,63 @@
-"""Which bots the scenarios run with: a language's Chat SDK, and the state that its bots share."""
+"""Which bots the scenarios run with: each one's Chat SDK, and the state that they share.
 
-import contextlib
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+A crew is named after its members, a member after its Chat SDK and how it reaches the state:
+
+- ``node`` is npm's chat, ``python`` chat-sdk under the tests' own Python, ``newer-python`` its
+  newest release;
+- ``memory`` is the memory adapter of that Chat SDK, which shows what the scenarios may expect;
+  ``remote`` is our adapter at a site, ``cluster`` at one of two workers on PostgreSQL (in Node with
+  the platform's own WebSocket), ``direct`` the in-process adapter on the site's own database.
+"""
+
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.chat_bots.driver import Bot, BotProcess, PythonBots, State
-from tests.e2e.chat_bots.newer_python import newer_python
+from tests.e2e.chat_bots.driver import Bot, BotProcess, State
 from tests.site_process import SiteProcess
 
 NAMESPACE = "bots"
+
+NODE_CREWS = ["node-memory", "node-remote", "node-cluster"]
+PYTHON_CREWS = ["python-memory"]
+NEWER_PYTHON_CREWS = ["newer-python-memory"]
+
+MODERN_CREWS = [*NODE_CREWS, *NEWER_PYTHON_CREWS]
+"""Of Chat SDK 4.41, which has burst, heartbeats and transcripts; 4.27 has none of them."""
+
+CREWS = [*MODERN_CREWS, *PYTHON_CREWS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A process for bots, and the state adapter that they get."""
+
+    process: BotProcess
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Two members whose bots share one state; one member twice where that is memory.
+
+    Attributes:
+        is_modern: whether both are of Chat SDK 4.41; else one is of 4.27.
+    """
+
+    first: Member
+    second: Member
+    is_modern: bool
+
+    async def bot(self, **options: Any) -> Bot:
+        """One bot; options as in ``BotProcess.open``."""
+        return await self.first.process.open(state=self.first.state, **options)
+
+    async def pair(self, **options: Any) -> tuple[Bot, Bot]:
+        """Two bots, in both processes."""
+        first, second = self.first, self.second
+        return (
+            await first.process.open(state=first.state, **options),
+            await second.process.open(state=second.state, **options),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,87 +70,14 @@ class BotSite:
     @classmethod
     def of(cls, process: SiteProcess) -> "BotSite":
         """Make a token at a running site."""
-        return cls(process=process, token=make_token(process))
+        told = process.manage("create_chat_token", NAMESPACE)
+        return cls(process=process, token=told.split()[-1])
 
     @property
     def remote(self) -> State:
         """The state adapter of a bot that reaches the site over a socket."""
-        return {"kind": "django", "url": self.process.ws_url, "token": self.token}
-
-
-def make_token(process: SiteProcess) -> str:
-    """A new token that may do everything in ``NAMESPACE``."""
-    return process.manage("create_chat_token", NAMESPACE).strip().splitlines()[-1]
+        return {"kind": "remote", "url": self.process.ws_url, "token": self.token}
 
 
 DIRECT: State = {"kind": "direct", "namespace": NAMESPACE}
 """The state adapter of a Python bot that has the site's database at hand."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
-    """Two processes whose bots share one state; one process where that state is memory.
-
-    Attributes:
-        state: the adapter that each bot gets.
-        processes: where the first and the second bot live.
-        is_modern: Chat SDK 4.41, which has burst, heartbeats and transcripts; else 4.27.
-        is_durable: whether the state outlives the bots.
-    """
-
-    state: State
-    processes: tuple[BotProcess, BotProcess]
-    is_modern: bool
-    is_durable: bool
-
-    async def bot(self, **options: Any) -> Bot:
-        """One bot; options as in ``BotProcess.open``."""
-        return await self.processes[0].open(state=self.state, **options)
-
-    async def pair(self, **options: Any) -> tuple[Bot, Bot]:
-        """Two bots, in both processes."""
-        first, second = self.processes
-        return (
-            await first.open(state=self.state, **options),
-            await second.open(state=self.state, **options),
-        )
-
-
-def python_bots(*, is_modern: bool, environment: Mapping[str, str] | None = None) -> PythonBots:
-    """A process for Python's Chat SDK, the newest or that of Python 3.11.
-
-    Raises:
-        NoNewerPythonError: there is no Python for the newest.
-    """
-    if is_modern:
-        return PythonBots(python=newer_python(), environment=environment)
-    return PythonBots(environment=environment)
-
-
-@contextlib.asynccontextmanager
-async def crew_in_memory(make: Callable[[], BotProcess], *, is_modern: bool) -> AsyncIterator[Crew]:
-    """Bots on the memory adapter of their own Chat SDK, which shows what the scenarios expect."""
-    async with make() as process:
-        yield Crew(
-            state={"kind": "memory", "name": uuid.uuid4().hex},
-            processes=(process, process),
-            is_modern=is_modern,
-            is_durable=False,
-        )
-
-
-@contextlib.asynccontextmanager
-async def crew_on_site(
-    state: State, make: Callable[[], BotProcess], *, is_modern: bool
-) -> AsyncIterator[Crew]:
-    """Bots in two processes, on our state."""
-    async with make() as first, make() as second:
-        yield Crew(state=state, processes=(first, second), is_modern=is_modern, is_durable=True)
-
-
-NODE_CREWS = ["node-memory"]
-PYTHON_CREWS = ["python-memory"]
-NEWER_PYTHON_CREWS = ["newer-python-memory"]
-
-MODERN_CREWS = [*NODE_CREWS, *NEWER_PYTHON_CREWS]
-CREWS = [*MODERN_CREWS, *PYTHON_CREWS]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from tests.e2e.node_clients import Command, LinesProcess
 
@@ -25,6 +25,9 @@ DEADLINE_S = 60.0
 """Generous: only what will never come true uses it up."""
 
 POLL_S = 0.005
+
+Point = Literal["before enqueue", "after dequeue"]
+"""Where a state adapter can be stopped."""
 
 _names = itertools.count(1)
 
@@ -161,6 +164,18 @@ class Bot:
         """Every run of a handler, in the order in which they began."""
         return [Run.from_item(run) for run in await self._process.call("runs", bot=self._name)]
 
+    async def pause(self, point: Point) -> None:
+        """Let its state adapter stop, once, at the point; ``resume`` lets it go on."""
+        await self._process.call("pause", bot=self._name, point=point)
+
+    async def paused(self, point: Point) -> None:
+        """Return as soon as the state adapter has stopped at the point."""
+        await self._process.call("paused", bot=self._name, point=point)
+
+    async def resume(self, point: Point) -> None:
+        """Let the state adapter go on behind the point."""
+        await self._process.call("resume", bot=self._name, point=point)
+
     async def state(self, method: str, *args: Any) -> Any:
         """Call its state adapter; ``method`` in camelCase, values as JSON has them."""
         return await self._process.call("state", bot=self._name, method=method, args=args)
@@ -182,6 +197,7 @@ class BotProcess(LinesProcess):
         keeps_history: bool = False,
         keeps_transcripts: bool = False,
         lock_ttl_ms: int | None = None,
+        rescues: bool = False,
     ) -> Bot:
         """Make a bot; it is connected to its state on return.
 
@@ -194,6 +210,7 @@ class BotProcess(LinesProcess):
             keeps_transcripts: whether it can ``remember`` and ``recall``.
             lock_ttl_ms: how long its locks last, in place of Chat SDK's 30 s, without being
                 extended. A heartbeat comes every third of it, where there is one.
+            rescues: whether it handles what was stranded in its queues; only on our state.
         """
         name = f"bot-{next(_names)}"
         await self.call(
@@ -205,18 +222,26 @@ class BotProcess(LinesProcess):
             keepsHistory=keeps_history,
             keepsTranscripts=keeps_transcripts,
             lockTtlMs=lock_ttl_ms,
+            rescues=rescues or None,
         )
         return Bot(self, name)
 
 
 class NodeBots(BotProcess):
-    """Bots in TypeScript's Chat SDK, in a Node process."""
+    """Bots in TypeScript's Chat SDK, in a Node process.
 
-    def __init__(self) -> None:
+    Args:
+        platform_websocket: whether Node 20 has a WebSocket of its own there, as newer ones do.
+    """
+
+    def __init__(self, *, platform_websocket: bool = False) -> None:
         super().__init__("bot.mjs")
+        # the warning about the flag would only fill the log
+        flags = ["--experimental-websocket", "--no-warnings"] if platform_websocket else []
+        self._command_line = ["node", *flags, str(HERE / "bot.mjs")]
 
     def command_line(self) -> Sequence[str]:
-        return ["node", "--experimental-websocket", "--no-warnings", str(HERE / "bot.mjs")]
+        return self._command_line
 
 
 class PythonBots(BotProcess):

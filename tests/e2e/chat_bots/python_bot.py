@@ -19,7 +19,7 @@ from chat_sdk.types import ConcurrencyConfig, Message, StateAdapter
 
 from tests.e2e.chat_bots.fake_platform import FakePlatform
 from tests.e2e.chat_bots.lines import serve
-from tests.e2e.chat_bots.python_states import open_state
+from tests.e2e.chat_bots.python_states import Pauses, PausingState, open_state
 
 USUAL_LOCK_TTL_MS = 30_000
 BRIEFLY_S = 0.003
@@ -35,12 +35,13 @@ class Bot:
     """
 
     def __init__(self, state: StateAdapter, *, keeps_history: bool, options: Any) -> None:
-        self.state = state
+        self.pauses = Pauses()
+        self.state: Any = PausingState(self.pauses, state)
         self.platform = FakePlatform(keeps_history=keeps_history)
         self.chat = Chat(
             user_name="bot",
             adapters={"fake": self.platform},
-            state=state,
+            state=self.state,
             logger="warn",
             **options,
         )
@@ -182,12 +183,27 @@ class Bots:
     async def runs(self, *, bot: str) -> list[dict[str, Any]]:
         return self._bots[bot].runs
 
+    async def pause(self, *, bot: str, point: str) -> None:
+        self._bots[bot].pauses.ask(point)
+
+    async def paused(self, *, bot: str, point: str) -> None:
+        await self._bots[bot].pauses.reached(point)
+
+    async def resume(self, *, bot: str, point: str) -> None:
+        self._bots[bot].pauses.resume(point)
+
     async def state(self, *, bot: str, method: str, args: list[Any]) -> Any:
         name = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", method)
         return await getattr(self._bots[bot].state, name)(*args)
 
     async def close(self, *, bot: str) -> None:
         await self._bots.pop(bot).chat.shutdown()
+
+
+OPS = (
+    *("open", "deliver", "handling", "finish", "posts", "runs"),
+    *("pause", "paused", "resume", "state", "close"),
+)
 
 
 def _forceful(thread_id: str, message: Message) -> str:
@@ -211,8 +227,7 @@ def _now_ns() -> int:
 def main() -> None:
     warnings.simplefilter("ignore")  # the memory adapter warns of production
     bots = Bots()
-    ops = ("open", "deliver", "handling", "finish", "posts", "runs", "state", "close")
-    asyncio.run(serve({op: getattr(bots, op) for op in ops}))
+    asyncio.run(serve({op: getattr(bots, op) for op in OPS}))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,19 @@ const memory = ({ name }) => {
   return memories.get(name)
 }
 
-const django = async ({ url, token, options = {} }) => {
+const remote = async ({ url, token, options = {} }) => {
   const { createDjangoState } = await import('chat-state-django')
   return createDjangoState({ url, token, ...options })
 }
 
 /** The adapter that `kind` names; each call makes its own, but for memory. */
-export const openState = async ({ kind, ...options }) => ({ memory, django })[kind](options)
+export const openState = async ({ kind, ...options }) => ({ memory, remote })[kind](options)
+
+/** Let the bot handle what was stranded in its queues. */
+export const rescue = async (chat) => {
+  const { rescueStranded } = await import('chat-state-django')
+  rescueStranded(chat)
+}
 
 /** An adapter of which some methods are replaced; the others are those of `state`. */
 export const replacing = (state, methods) =>
@@ -24,6 +30,20 @@ export const replacing = (state, methods) =>
       if (Object.hasOwn(methods, name)) return methods[name]
       const value = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+
+/** Stops at `before enqueue` and `after dequeue`, where `pauses` says so. */
+export const pausing = (pauses, state) =>
+  replacing(state, {
+    enqueue: async (...args) => {
+      await pauses.at('before enqueue')
+      return state.enqueue(...args)
+    },
+    dequeue: async (threadId) => {
+      const entry = await state.dequeue(threadId)
+      await pauses.at('after dequeue')
+      return entry
     },
   })
 
