@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chatstate.transports.routing import PATH as CHAT_PATH
 from livesync.transports.access import read_sync_request
+from livesync.transports.cors import asgi_origin_headers
 from syncsite.asgi_types import Application, Receive, Scope, Send
 from syncsite.health import answer_health
 from syncsite.hosts import is_host_allowed
@@ -55,7 +56,8 @@ class Entrance:
         elif path_of(scope) == "/" and scope["method"] in ("GET", "HEAD"):
             await answer(scope, send, 200, INFO)
         else:
-            await answer(scope, send, 400, INVALID_PATH)
+            # pages read it too, to learn that their URL is wrong
+            await answer(scope, send, 400, INVALID_PATH, *asgi_origin_headers(scope))
 
     async def _answer_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_host_allowed(scope["headers"]):

@@ -3,6 +3,7 @@
 import errno
 import socket
 
+from syncsite import network
 from syncsite.errors import StartRefusedError
 
 BACKLOG = 2_048
@@ -32,6 +33,20 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise StartRefusedError(_explain(error, host, port)) from error
     return listener
+
+
+def refuse_exposure(host: str) -> None:
+    """Refuse to let others reach a development site.
+
+    Raises:
+        StartRefusedError: ``host`` can be reached from other machines.
+    """
+    if not network.is_loopback(host):
+        raise StartRefusedError(
+            f"HOST={host} would open a development site, which asks nobody who they are, "
+            "to the network. Set SYNCSITE_EXPOSE=1 if you mean it; for production use "
+            "DJANGO_SETTINGS_MODULE=syncsite.production"
+        )
 
 
 def _set_options(listener: socket.socket) -> None:

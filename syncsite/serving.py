@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from uvicorn.config import STARTUP_FAILURE
 
-from syncsite import environment, network
+from syncsite import environment
 from syncsite.banner import banner
 from syncsite.errors import StartRefusedError
-from syncsite.listening import listen
+from syncsite.listening import listen, refuse_exposure
 from syncsite.preparation import prepare
 from syncsite.server import DrainingServer, server_config
 from syncsite.shared_metrics import shared_by_workers
@@ -43,7 +43,8 @@ class ServeOptions:
             StartRefusedError: one of them makes no sense.
         """
         try:
-            expose = environment.flag("SYNCSITE_EXPOSE")
+            # it is for development sites only; what it changes would open a production site as well
+            expose = environment.flag("SYNCSITE_EXPOSE") and settings.DEBUG
             return cls(
                 host=environment.text("HOST", "0.0.0.0" if expose else DEFAULT_HOST),
                 port=environment.number("PORT", DEFAULT_PORT, at_least=0, at_most=65_535),
@@ -83,12 +84,8 @@ def refuse_if_unsafe(options: ServeOptions) -> None:
             f"WORKERS={options.workers} needs REDIS_URL: without it the processes cannot tell each "
             "other of new events, and live pulls would lag by seconds"
         )
-    if settings.DEBUG and not options.expose and not network.is_loopback(options.host):
-        raise StartRefusedError(
-            f"HOST={options.host} would open a development site, which asks nobody who they are, "
-            "to the network. Set SYNCSITE_EXPOSE=1 if you mean it; for production use "
-            "DJANGO_SETTINGS_MODULE=syncsite.production"
-        )
+    if settings.DEBUG and not options.expose:
+        refuse_exposure(options.host)
 
 
 def port_of(listener: socket.socket) -> int:

@@ -16,6 +16,7 @@ from django.http.response import HttpResponse, HttpResponseBase
 from django.urls import set_script_prefix
 
 from livesync.conf import get_settings
+from livesync.transports.cors import asgi_origin_headers
 from syncsite.asgi_types import Receive, Scope, Send
 from syncsite.plain_answers import answer
 
@@ -46,7 +47,8 @@ class SyncHandler(ASGIHandler):
         except ClientLeftError:
             return
         except TimeoutError:
-            await answer(scope, send, 408, "The request body did not arrive in time")
+            told = "The request body did not arrive in time"
+            await answer(scope, send, 408, told, *asgi_origin_headers(scope))
             return
         await self._answer(scope, body, receive, send)
 

@@ -1,5 +1,8 @@
 """Which pages of other origins may read the answers over HTTP."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -28,11 +31,26 @@ def preflight() -> HttpResponse:
 
 def name_origin(response: HttpResponseBase, origin: str | None) -> None:
     """Let pages of ``origin`` read ``response``, if the settings allow them to."""
+    for name, value in origin_headers(origin).items():
+        if name == "Vary":
+            patch_vary_headers(response, [value])
+        else:
+            response.headers[name] = value
+
+
+def origin_headers(origin: str | None) -> dict[str, str]:
+    """The headers that let pages of ``origin`` read an answer, if the settings allow them to."""
     if not get_settings().cors:
-        return
+        return {}
     if "*" in get_settings().allowed_origins:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return
-    patch_vary_headers(response, ["Origin"])
+        return {"Access-Control-Allow-Origin": "*"}
     if origin is not None and is_origin_allowed(origin):
-        response.headers["Access-Control-Allow-Origin"] = origin
+        return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+    return {"Vary": "Origin"}
+
+
+def asgi_origin_headers(scope: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    """``origin_headers`` for a request that Django does not see, as ASGI sends them."""
+    origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+    headers = origin_headers(origins[0] if origins else None)
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

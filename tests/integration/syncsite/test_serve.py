@@ -157,6 +157,15 @@ def test_what_makes_no_sense_is_refused(
     assert told in refused(lasting_site, "serve", *arguments, **{"PORT": "0", **variables})
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
+def test_runserver_opens_no_development_site_either(
+    lasting_site: SiteProcess, address: str
+) -> None:
+    told = refused(lasting_site, "runserver", "--noreload", address)
+
+    assert "Set SYNCSITE_EXPOSE=1 if you mean it" in told
+
+
 @pytest.mark.parametrize(("access_log", "lines"), [("1", 1), ("0", 0)])
 def test_the_operator_may_turn_the_access_log_off(access_log: str, lines: int) -> None:
     with SiteProcess(environment={"SYNCSITE_ACCESS_LOG": access_log}) as site:

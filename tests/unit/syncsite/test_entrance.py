@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from syncsite.entrance import INFO, INVALID_HOST, INVALID_PATH, Entrance
 
 SYNC = b"storeId=a&transport=http"
+CORS = b"access-control-allow-origin"
 LOCAL = [(b"host", b"localhost:8000")]
 
 
@@ -216,3 +218,23 @@ async def test_bots_connect_to_a_path_of_their_own(door: Door) -> None:
 
     assert door.chat_websocket.paths == ["/api/chat/v1/socket"]
     assert door.sync_websocket.paths == []
+
+
+@pytest.mark.parametrize(
+    ("cors", "origin", "headers"),
+    [
+        (True, "https://app.example", {b"vary": b"Origin", CORS: b"https://app.example"}),
+        (True, "https://evil.example", {b"vary": b"Origin"}),
+        (False, "https://app.example", {}),
+    ],
+)
+async def test_a_page_may_read_that_its_url_is_wrong(
+    door: Door, settings: Settings, cors: bool, origin: str, headers: dict[bytes, bytes]
+) -> None:
+    settings.LIVESYNC = {"cors": cors, "allowed_origins": ("https://app.example",)}
+
+    await door.http("/", b"storeId=a", "POST", headers=[*LOCAL, (b"origin", origin.encode())])
+
+    assert door.answer == (400, INVALID_PATH.encode())
+    sent = dict(door.sent[0]["headers"])
+    assert {name: sent[name] for name in (b"vary", CORS) if name in sent} == headers

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import re_path
+from pytest_django import Settings
 
 from syncsite import sync_handler
 from syncsite.sync_handler import SyncHandler
@@ -117,6 +118,18 @@ async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyP
     await call(client, monkeypatch, echo)
 
     assert client.status == 408
+
+
+async def test_a_page_may_read_that_its_body_did_not_come(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.LIVESYNC = {"cors": True, "allowed_origins": ("*",)}
+    monkeypatch.setattr(sync_handler, "BODY_TIMEOUT_S", 0.0)
+    client = Client(body(b"x", more=True))
+
+    await call(client, monkeypatch, echo)
+
+    assert (b"access-control-allow-origin", b"*") in client.sent[0]["headers"]
 
 
 async def test_a_client_that_left_early_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
