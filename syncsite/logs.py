@@ -6,11 +6,23 @@ output without a logger. Here they all lose what follows the question mark.
 """
 
 import logging
+import math
 import re
 import sys
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 _QUERY = re.compile(r"\?\S*")
+_CAUSED_BY_PEERS = (
+    *("groundwork.frames", "groundwork.writer"),
+    *("livesync.services.hints", "livesync.services.pull"),
+    *("livesync.transports.access", "livesync.transports.consumers", "livesync.transports.views"),
+    *("syncsite.health", "uvicorn.error"),
+)
+_MINUTE_S = 60.0
+_KINDS_MAX = 1_000
 _LOGS_URLS = ("uvicorn.access", "uvicorn.error", "django.channels.server")
 
 
@@ -45,6 +57,50 @@ class WithoutFalseAlarms(logging.Filter):
         return record.msg != "ASGI callable returned without completing handshake."
 
 
+class OneAMinute(logging.Filter):
+    """Lets one warning or error of a kind through in a minute; the next says how many were not.
+
+    A kind is what the code says, without what is filled in: a peer that causes the same line again
+    and again, with ever new names, causes one. Only the loggers named here are concerned; what must
+    not be missed, such as a reset, is said by others.
+
+    Args:
+        loggers: whose lines peers can cause.
+        now: a clock in seconds, for tests.
+    """
+
+    def __init__(
+        self, loggers: Sequence[str], *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._loggers = frozenset(loggers)
+        self._now = now
+        self._kinds: dict[Hashable, tuple[float, int]] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or record.name not in self._loggers:
+            return True
+        passed_over = self._count((record.name, record.msg, (record.exc_info or (None,))[0]))
+        if passed_over:
+            record.msg = f"{record.getMessage()} ({passed_over} more before)"
+            record.args = ()
+        return passed_over is not None
+
+    def _count(self, kind: Hashable) -> int | None:
+        """How many of a kind were passed over before this one; None if this one is as well."""
+        now = self._now()
+        with self._lock:
+            since, passed_over = self._kinds.get(kind, (-math.inf, 0))
+            if now - since < _MINUTE_S:
+                self._kinds[kind] = since, passed_over + 1
+                return None
+            if len(self._kinds) >= _KINDS_MAX:
+                self._kinds.clear()  # somebody fills in what should be an argument
+            self._kinds[kind] = now, 0
+            return passed_over
+
+
 def log_config(*, access_log: bool = True) -> dict[str, Any]:
     """Django's LOGGING; ``access_log`` is whether uvicorn writes a line per request.
 
@@ -57,12 +113,17 @@ def log_config(*, access_log: bool = True) -> dict[str, Any]:
         "filters": {
             "without_queries": {"()": WithoutQueries},
             "without_false_alarms": {"()": WithoutFalseAlarms},
+            "one_a_minute": {"()": OneAMinute, "loggers": _CAUSED_BY_PEERS},
         },
         "formatters": {
             "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         },
         "handlers": {
-            "stderr": {"class": "syncsite.background_log.BackgroundLog", "formatter": "plain"}
+            "stderr": {
+                "class": "syncsite.background_log.BackgroundLog",
+                "formatter": "plain",
+                "filters": ["one_a_minute"],
+            }
         },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
