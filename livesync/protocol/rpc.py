@@ -7,6 +7,8 @@ Source: ``@effect/rpc`` 0.75.1, ``RpcMessage.ts`` and ``RpcSerialization.ts``, a
 """
 
 import json
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
@@ -23,6 +25,8 @@ PONG = '{"_tag":"Pong"}'
 MAX_ARRAY_MESSAGES = 16
 
 _REASON_MAX_LENGTH = 400  # a reason may repeat what the client sent
+# an Ack or a Ping: few differ, since clients count their requests from 0, and most frames are one
+_RECURRING_MAX_LENGTH = 64
 _MAX_ID_DIGITS = 20
 _MAX_ID_NUMBER = 2**53 - 1
 
@@ -103,15 +107,9 @@ _text = msgspec.json.Decoder(str)
 
 def read_messages(frame: str) -> list[Message]:
     """Read one frame: a message, or an array of up to 16 messages. Never raises."""
-    try:
-        if not frame.lstrip(" \t\n\r").startswith("["):
-            return [_read_message(frame)]
-        items = strict_json.read(frame, _array)
-    except JsonError as error:
-        return [Malformed(f"not a message: {error}")]
-    if len(items) > MAX_ARRAY_MESSAGES:
-        return [TooMany(len(items))]
-    return [_read_item(item) for item in items]
+    return list(
+        _read_recurring(frame) if len(frame) <= _RECURRING_MAX_LENGTH else _read_frame(frame)
+    )
 
 
 def chunk(request_id: RequestId, values: str) -> str:
@@ -169,6 +167,21 @@ def _failure(request_id: RequestId, cause: dict[str, Any]) -> str:
 def _dumps(value: Any) -> str:
     # escaped to ASCII: an error may repeat a lone surrogate that UTF-8 cannot carry
     return json.dumps(value, separators=(",", ":"))
+
+
+def _read_frame(frame: str) -> Sequence[Message]:
+    try:
+        if not frame.lstrip(" \t\n\r").startswith("["):
+            return (_read_message(frame),)
+        items = strict_json.read(frame, _array)
+    except JsonError as error:
+        return (Malformed(f"not a message: {error}"),)
+    if len(items) > MAX_ARRAY_MESSAGES:
+        return (TooMany(len(items)),)
+    return tuple(map(_read_item, items))
+
+
+_read_recurring = lru_cache(maxsize=1_024)(_read_frame)
 
 
 def _read_item(item: Raw) -> Message:

@@ -63,15 +63,15 @@ class SyncConsumer(FrameConsumer):
             if self.is_closed:
                 return  # for what came before in the same frame: the rest is not carried out
             match message:
+                case Ack(request_id):  # first: most messages are one
+                    if request_id in self._pulls:
+                        self._pulls[request_id].pull.ack()
                 case Ping():
                     self._answer_ping()
                 case Push():
                     self._start_push(message)
                 case Pull():
                     self._start_pull(message)
-                case Ack(request_id):
-                    if request_id in self._pulls:
-                        self._pulls[request_id].pull.ack()
                 case Interrupt(request_id):
                     if request_id in self._pulls:
                         self._pulls[request_id].finish(rpc.exit_interrupted(request_id))
