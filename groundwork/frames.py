@@ -9,9 +9,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from types import CoroutineType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from channels.consumer import AsyncConsumer
@@ -44,6 +44,21 @@ HOLD = "groundwork.hold"
 """Key of an ASGI message: a server that knows it sends the frame together with the next one."""
 
 
+@runtime_checkable
+class DirectServer(Protocol):
+    """A server that passes text frames without a task and a queue between: two plain calls."""
+
+    def hand_texts_to(self, take: Callable[[str], None] | None) -> None:
+        """Call ``take`` with each text frame, in its order with what ``receive`` still gives.
+
+        The calls come from the event loop, outside of any task. With None, and until the first call
+        of this method, everything goes to ``receive``.
+        """
+
+    def send_text(self, text: str) -> bool:
+        """Send a text frame at once; False when something goes first and ``send`` has to wait."""
+
+
 class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes no types
     """One WebSocket. Subclasses say what a frame means; this class carries frames.
 
@@ -58,6 +73,7 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         """Serve the socket until it closes. ASGI's entry point."""
         self.scope = scope
         self._raw_send = send
+        self._direct = _direct_server(receive, send)
         self._waiting: deque[dict[str, Any]] | None = None
         self._waiting_size = 0
         self._taken: asyncio.Future[None] | None = None
@@ -72,11 +88,15 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         registry = get_registry()
         registry.add(self)
         try:
+            if self._direct is not None:
+                self._direct.hand_texts_to(self._take)
             await self._receive_until_disconnected(receive)
         except asyncio.CancelledError:
             if not self.is_closed:
                 raise
         finally:
+            if self._direct is not None:
+                self._direct.hand_texts_to(None)
             registry.discard(self)
             self._end()
 
@@ -121,8 +141,16 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
 
     def send_now(self, text: str) -> None:
         """Send a text frame, behind those sent before; never waits."""
-        if not self.is_closed:
-            self._put({"type": "websocket.send", "text": text})
+        if self.is_closed:
+            return
+        if self._direct is not None and self._waiting is None:
+            try:
+                if self._direct.send_text(text):
+                    return
+            except Exception as error:
+                self._give_up_sending(error)
+                return
+        self._put({"type": "websocket.send", "text": text})
 
     def send_last(self, text: str, code: int) -> None:
         """Send a text frame and close the socket.
@@ -166,26 +194,30 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         # also behind our own close: what the server has not taken is lost when the consumer ends
         taken = 0
         while (message := await receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            self._take(message["bytes"] if text is None else text)
             taken += 1
             if taken % FRAMES_A_TURN == 0:
-                await asyncio.sleep(0)  # receiving what is there already lets nobody else run
-            if self.is_closed:
-                continue
-            self.last_frame_at = time.monotonic()
-            try:
-                self._take(message)
-            except Exception:
-                logger.exception("a frame could not be handled")
-                self.close(INTERNAL)
+                # receiving what is there already lets nobody else run. Not before a frame is taken:
+                # one that the server hands over meanwhile would overtake it
+                await asyncio.sleep(0)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        text = message.get("text")
-        if text is None:
-            try:
-                text = decode_utf8(message["bytes"])
-            except JsonError as error:
-                self.receive_undecodable(str(error))
-                return
+    def _take(self, frame: str | bytes) -> None:
+        if self.is_closed:
+            return
+        self.last_frame_at = time.monotonic()
+        try:
+            self._receive(frame)
+        except Exception:
+            logger.exception("a frame could not be handled")
+            self.close(INTERNAL)
+
+    def _receive(self, frame: str | bytes) -> None:
+        try:
+            text = frame if isinstance(frame, str) else decode_utf8(frame)
+        except JsonError as error:
+            self.receive_undecodable(str(error))
+            return
         if len(text) > self.max_frame_bytes:
             self.close(TOO_BIG)
         else:
@@ -265,6 +297,13 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         # daphne refuses the registered codes above 1000; clients treat every code alike
         can_speak = "websocket.http.response" in self.scope.get("extensions", {})
         return code if can_speak else code + 3_000
+
+
+def _direct_server(receive: Any, send: Any) -> DirectServer | None:
+    # both its own methods: what stands between, such as a middleware, has to see every message
+    server = getattr(receive, "__self__", None)
+    is_bare = server is not None and getattr(send, "__self__", None) is server
+    return server if is_bare and isinstance(server, DirectServer) else None
 
 
 class _Started:

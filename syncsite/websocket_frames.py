@@ -3,8 +3,6 @@
 What is not that kind is left to a complete implementation.
 """
 
-from typing import NamedTuple
-
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # no wheel for this platform: the library's own slow form
@@ -24,18 +22,12 @@ _MAX_SHORT = 125
 _MAX_IN_2 = 0xFFFF
 
 
-class Bounds(NamedTuple):
-    """Where a frame from a client has its mask, and the byte behind its end."""
-
-    mask: int
-    end: int
-
-
-def find_bounds(data: bytes, start: int) -> Bounds | None:
-    """The bounds of the frame whose first byte is ``data[start]``; ``end`` may lie beyond the data.
+def find_bounds(data: bytes, start: int) -> tuple[int, int] | None:
+    """Find where the frame from a client whose first byte is ``data[start]`` has its parts.
 
     Returns:
-        None while the part of its head that tells the length is not there.
+        Where its mask starts, and the byte behind its end, which may lie beyond the data. None
+        while the part of its head that tells the length is not there.
 
     Raises:
         ValueError: it has no mask, which every frame of a client must have.
@@ -51,13 +43,13 @@ def find_bounds(data: bytes, start: int) -> Bounds | None:
         if len(data) < mask:
             return None
         length = int.from_bytes(data[start + 2 : mask], "big")
-    return Bounds(mask, mask + _MASK_BYTES + length)
+    return mask, mask + _MASK_BYTES + length
 
 
-def unmask(data: bytes, bounds: Bounds) -> bytes:
-    """The payload of a frame that is all there."""
-    body = bounds.mask + _MASK_BYTES
-    return apply_mask(data[body : bounds.end], data[bounds.mask : body])
+def unmask(data: bytes, mask: int, end: int) -> bytes:
+    """The payload of a frame that is all there; ``mask`` and ``end`` as from ``find_bounds``."""
+    body = mask + _MASK_BYTES
+    return apply_mask(data[body:end], data[mask:body])
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -5,6 +5,7 @@ steps; everything else, from the handshake to fragments and closing, is left to 
 ``websockets`` library, which get whole frames, so that no byte is ever seen by both.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -15,7 +16,6 @@ from groundwork.frames import HOLD
 from syncsite.websocket_frames import (
     WHOLE_PING,
     WHOLE_TEXT,
-    Bounds,
     find_bounds,
     text_frame,
     unmask,
@@ -25,12 +25,13 @@ from syncsite.websocket_frames import (
 FRAGMENTS_MAX = 4_096
 WAITING_MAX = 32
 """Most messages that wait for the application before the socket is read no further."""
+FRAME_HEAD_MAX_BYTES = 14
 FRAMES_A_TURN = 64
 """Most frames that are read before other sockets get their turn; a read may bring 40,000."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Closes with 1009 on a message of too many fragments; knows ``HOLD``.
+    """Closes with 1009 on a message of too many fragments; knows ``HOLD``; a ``DirectServer``.
 
     Only the bytes of fragments are counted below. Each costs memory besides them, and one without
     any bytes counts for nothing: a peer could go on for as long as it likes.
@@ -44,6 +45,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._partial = bytearray()
+        self._frame_max_bytes = int(self.config.ws_max_size) + FRAME_HEAD_MAX_BYTES
+        self._take: Callable[[str], None] | None = None
 
     def data_received(self, data: bytes) -> None:
         if not self._reads_frames:
@@ -52,15 +55,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             # a client that does not wait for the answer: its first frames lie in uvicorn's parser
             self._reads_frames = not self.handshake_initiated and data.endswith(b"\r\n\r\n")
             super().data_received(data)
-        else:
+        elif self._partial or self._has_stopped:
             self._partial += data
             if len(self._partial) >= self._wanted and not self._has_stopped:
                 self._read_partial(FRAMES_A_TURN)
+        else:
+            self._read(data, FRAMES_A_TURN)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._has_stopped:
-            # what came before the end is told before the end
+            # what came before the end is told before the end, and cannot be answered any more
             self._has_stopped = False
+            self.disconnected = True
             self._read_partial(len(self._partial))
         super().connection_lost(exc)
 
@@ -68,6 +74,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The next ASGI message; goes on reading where a full queue has stopped it."""
         self._go_on()
         return await super().receive()
+
+    def hand_texts_to(self, take: Callable[[str], None] | None) -> None:
+        """See ``DirectServer``."""
+        self._take = take
+
+    def send_text(self, text: str) -> bool:
+        """See ``DirectServer``."""
+        if not self._can_write_at_once():
+            return False
+        self.transport.write(text_frame(text.encode()))
+        return True
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) < FRAGMENTS_MAX:
@@ -86,9 +103,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if self.conn.state is State.OPEN:
                 # it stays in there until somebody asks what is to be written
                 self.conn.send_text(text.encode())
-        elif self._can_write_at_once():
-            self.transport.write(text_frame(text.encode()))
-        else:
+        elif not self.send_text(text):
             await super().send(message)
 
     def _can_write_at_once(self) -> bool:
@@ -119,6 +134,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _read_partial(self, max_frames: int) -> None:
         data, self._partial = bytes(self._partial), bytearray()
         self._wanted = 0
+        self._read(data, max_frames)
+
+    def _read(self, data: bytes, max_frames: int) -> None:
         start = frames = 0
         while start < len(data) and self._reads_frames:
             if frames >= max_frames:
@@ -131,30 +149,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if bounds is None:
                 self._keep(data[start:], 0)
                 return
-            if bounds.end - start > self._frame_max_bytes:
+            mask, end = bounds
+            if end - start > self._frame_max_bytes:
                 break  # the same; it must not be waited for
-            if bounds.end > len(data):
-                self._keep(data[start:], bounds.end - start)
+            if end > len(data):
+                self._keep(data[start:], end - start)
                 return
-            self._read_frame(data, start, bounds)
-            start = bounds.end
+            self._read_frame(data, start, mask, end)
+            start = end
             frames += 1
         if start < len(data):
             self._reads_frames = False
             super().data_received(data[start:])
 
-    @property
-    def _frame_max_bytes(self) -> int:
-        return int(self.config.ws_max_size) + 14  # the longest head of a frame
-
     def _keep(self, data: bytes, wanted: int) -> None:
         self._partial += data
         self._wanted = wanted
 
-    def _read_frame(self, data: bytes, start: int, bounds: Bounds) -> None:
+    def _read_frame(self, data: bytes, start: int, mask: int, end: int) -> None:
         is_between_messages = self.conn.current_size is None and self.conn.state is State.OPEN
         if data[start] == WHOLE_TEXT and is_between_messages and not self.close_sent:
-            payload = unmask(data, bounds)
+            payload = unmask(data, mask, end)
             try:
                 text = payload.decode()
             except UnicodeDecodeError:
@@ -164,10 +179,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 return
         if data[start] == WHOLE_PING and not self.writable.is_set():
             return  # its pong would wait here, with all others, for a peer that reads nothing
-        super().data_received(data[start : bounds.end])
+        super().data_received(data[start:end])
         self._reads_frames = self.conn.state is State.OPEN
 
     def _deliver(self, text: str) -> None:
+        if self._take is not None and self.queue.empty():
+            self._take(text)
+            return
         self.queue.put_nowait({"type": "websocket.receive", "text": text})
         # uvicorn stops reading after each message; two system calls for each
         if self.queue.qsize() >= WAITING_MAX:

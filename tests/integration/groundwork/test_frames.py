@@ -1,7 +1,8 @@
 """A consumer that carries frames: what it accepts, how it sends, closes, ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -273,6 +274,119 @@ async def test_a_server_whose_send_is_no_coroutine_is_awaited_like_any_other() -
     await serving
 
     assert sent == ["websocket.accept", "0", "1", "2", "3", "4"]
+
+
+class DirectSocket:
+    """The server's end of a socket: it hands texts over, and sends them, without a task."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.take: Callable[[str], None] | None = None
+        self.is_busy = False
+        self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.messages.put_nowait({"type": "websocket.connect"})
+
+    def hand_texts_to(self, take: Callable[[str], None] | None) -> None:
+        self.take = take
+
+    def send_text(self, text: str) -> bool:
+        if text == "unsendable":
+            raise ValueError(text)
+        if not self.is_busy:
+            self.sent.append(text)
+        return not self.is_busy
+
+    async def receive(self) -> dict[str, Any]:
+        return await self.messages.get()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            await until(lambda: not self.is_busy)
+        self.sent.append(message)
+
+    def hand_over(self, text: str) -> None:
+        assert self.take is not None
+        self.take(text)
+
+
+@asynccontextmanager
+async def served(socket: DirectSocket) -> AsyncIterator[Echo]:
+    serving = asyncio.create_task(application(scope_of_test(), socket.receive, socket.send))
+    await until(lambda: socket.take is not None)
+    yield Echo.opened[-1]
+    socket.messages.put_nowait({"type": "websocket.disconnect", "code": 1000})
+    await asyncio.wait({serving})
+    assert socket.take is None
+
+
+async def test_a_server_that_hands_texts_over_is_answered_without_a_turn_of_the_loop() -> None:
+    socket = DirectSocket()
+    async with served(socket) as consumer:
+        opened_at = consumer.last_frame_at
+        for number in range(3):
+            socket.hand_over(str(number))
+
+        assert socket.sent[1:] == ["0", "1", "2"]
+        assert consumer.last_frame_at > opened_at
+
+
+async def test_what_a_server_cannot_send_at_once_waits_in_its_order() -> None:
+    socket = DirectSocket()
+    async with served(socket) as consumer:
+        socket.is_busy = True
+        socket.hand_over("flood 2")
+        assert not consumer.is_writable
+        socket.is_busy = False
+        socket.hand_over("now")
+        await until(lambda: consumer.is_writable)
+        socket.hand_over("direct again")
+
+    sent = [item if isinstance(item, str) else item["text"] for item in socket.sent[1:]]
+    assert sent == ["0", "1", "now", "direct again"]
+
+
+async def test_what_is_handed_over_behind_the_close_is_dropped() -> None:
+    socket = DirectSocket()
+    async with served(socket):
+        socket.hand_over("close 1012")
+        socket.hand_over("too late")
+
+    assert socket.sent[1:] == ['"last"', {"type": "websocket.close", "code": 4012}]
+
+
+async def test_a_text_handed_over_that_the_consumer_fails_on_closes_the_socket() -> None:
+    socket = DirectSocket()
+    async with served(socket):
+        socket.hand_over("fail secretly")
+
+    assert socket.sent[1:] == [{"type": "websocket.close", "code": frames.INTERNAL + 3_000}]
+
+
+async def test_a_socket_that_fails_to_send_is_given_up() -> None:
+    socket = DirectSocket()
+    async with served(socket) as consumer:
+        socket.hand_over("unsendable")
+        await until(lambda: len(get_registry()) == 0)
+
+    assert consumer.is_closed
+
+
+async def test_a_middleware_between_gets_to_see_every_message() -> None:
+    socket = DirectSocket()
+    seen: list[str] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        seen.append(message["type"])
+        await socket.send(message)
+
+    serving = asyncio.create_task(application(scope_of_test(), socket.receive, send))
+    socket.messages.put_nowait({"type": "websocket.receive", "text": "1"})
+    await until(lambda: len(seen) == 2)
+
+    assert socket.take is None
+    socket.messages.put_nowait({"type": "websocket.disconnect", "code": 1000})
+    await serving
+    assert seen == ["websocket.accept", "websocket.send"]
 
 
 async def test_a_socket_without_a_frame_for_too_long_is_closed(

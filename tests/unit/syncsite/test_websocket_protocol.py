@@ -12,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.client import ClientProtocol
 from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from groundwork.frames import HOLD, RESTART
@@ -124,9 +125,10 @@ async def test_it_receives_and_answers_what_uvicorn_would(seed: int) -> None:
     # uvicorn drops good messages that come in one piece with a bad one; we do not
     pieces = [*_cut(b"".join(frames), chance), *_cut(last, chance)]
 
-    ours = await _received(WebSocketProtocol, pieces)
+    expected = await _received(WebSocketsSansIOProtocol, pieces)
 
-    assert ours == await _received(WebSocketsSansIOProtocol, pieces)
+    assert await _received(WebSocketProtocol, pieces) == expected
+    assert await _received(WebSocketProtocol, pieces, handed_over=True) == expected
 
 
 async def test_a_client_that_does_not_wait_for_the_handshake_is_understood() -> None:
@@ -159,6 +161,68 @@ async def test_a_flood_is_read_in_turns_and_none_of_it_is_lost() -> None:
         assert not protocol.read_paused
 
 
+async def test_a_flood_is_handed_over_in_turns_and_none_of_it_is_lost() -> None:
+    contents = [str(number) for number in range(5_000)]
+    taken: list[str] = []
+
+    async with _open_ours() as (protocol, _):
+        protocol.hand_texts_to(taken.append)
+        protocol.data_received(b"".join(map(text, contents)))
+        at_once = len(taken)
+        while len(taken) < len(contents):  # noqa: ASYNC110 (the protocol goes on by itself)
+            await asyncio.sleep(0)
+
+        assert at_once <= FRAMES_A_TURN
+        assert taken == contents
+        assert not protocol.read_paused
+
+
+async def test_a_text_is_not_handed_over_before_those_that_wait_to_be_received() -> None:
+    taken: list[str] = []
+
+    async with _open_ours() as (protocol, _):
+        protocol.data_received(text("1"))
+        protocol.hand_texts_to(taken.append)
+        protocol.data_received(text("2"))
+        received = [await protocol.receive() for _ in range(2)]
+        protocol.data_received(text("3") + _frame(Opcode.BINARY, b"4") + text("5"))
+
+        assert [message["text"] for message in received] == ["1", "2"]
+        assert taken == ["3"]
+        assert (await protocol.receive())["bytes"] == b"4"
+        assert (await protocol.receive())["text"] == "5"
+
+
+async def test_what_is_handed_over_to_nobody_is_received() -> None:
+    taken: list[str] = []
+
+    async with _open_ours() as (protocol, _):
+        protocol.hand_texts_to(taken.append)
+        protocol.hand_texts_to(None)
+        protocol.data_received(text("1"))
+
+        assert taken == []
+        assert (await protocol.receive())["text"] == "1"
+
+
+async def test_a_text_is_sent_at_once_only_where_nothing_goes_first() -> None:
+    async with _open_ours() as (protocol, transport):
+        assert protocol.send_text("1")
+        protocol.pause_writing()
+        assert not protocol.send_text("2")
+        protocol.resume_writing()
+        await protocol.send({"type": "websocket.send", "text": "3", HOLD: True})
+        assert not protocol.send_text("4")
+        await protocol.send(CLOSE)
+        assert not protocol.send_text("5")
+
+    client = ClientProtocol(parse_uri("ws://site"), state=State.OPEN)
+    client.receive_data(b"".join(transport.written))
+    frames = [event for event in client.events_received() if isinstance(event, Frame)]
+    assert [frame.data for frame in frames[:-1]] == [b"1", b"3"]
+    assert frames[-1].opcode is Opcode.CLOSE
+
+
 async def test_a_flood_of_pings_is_answered_in_turns_without_the_application() -> None:
     async with _open(WebSocketProtocol) as (protocol, transport):
         protocol.data_received(_frame(Opcode.PING, b"x") * 1_000)
@@ -188,6 +252,20 @@ async def test_what_came_before_the_end_is_told_before_the_end() -> None:
         told = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
 
     assert [message.get("text") for message in told] == [*contents, None]
+
+
+async def test_what_is_handed_over_at_the_end_cannot_be_answered() -> None:
+    answered: list[bool] = []
+
+    async with _open_ours() as (protocol, transport):
+        protocol.hand_texts_to(lambda content: answered.append(protocol.send_text(content)))
+        protocol.data_received(text("x") * 200)
+        at_once = len(answered)
+        protocol.connection_lost(None)
+
+        assert answered == [True] * at_once + [False] * (200 - at_once)
+        assert len(transport.written) == at_once
+        assert protocol.queue.qsize() == 1
 
 
 async def test_texts_arrive_as_they_were_sent() -> None:
@@ -250,14 +328,33 @@ async def _open(
             protocol.close_timer.cancel()
 
 
+@contextlib.asynccontextmanager
+async def _open_ours() -> AsyncIterator[tuple[WebSocketProtocol, Transport]]:
+    async with _open(WebSocketProtocol) as (protocol, transport):
+        assert isinstance(protocol, WebSocketProtocol)
+        yield protocol, transport
+
+
 async def _received(
-    kind: Callable[..., WebSocketsSansIOProtocol], pieces: list[bytes], *, early: bytes = b""
+    kind: Callable[..., WebSocketsSansIOProtocol],
+    pieces: list[bytes],
+    *,
+    early: bytes = b"",
+    handed_over: bool = False,
 ) -> tuple[list[Any], bytes]:
     """What an application would be told of these bytes, and what the peer is answered."""
+    told: list[Any] = []
+
+    def take(text: str) -> None:
+        told.append({"type": "websocket.receive", "text": text})
+
     async with _open(kind, early=early) as (protocol, transport):
+        if handed_over:
+            assert isinstance(protocol, WebSocketProtocol)
+            protocol.hand_texts_to(take)
         for piece in pieces:
             protocol.data_received(piece)
-        told = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
+            told += [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
         return told, b"".join(transport.written)
 
 
