@@ -86,20 +86,22 @@ def _decide(append: Append, store: StoreRow, plan: Plan) -> Appended:
 
 
 def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:
-    for event in batch:
-        store.event_count += 1
-        store.byte_count += utf8_size(event.name) + utf8_size(event.args or "")
-        plan.rows.append(
-            EventRow(
-                store.key,
-                store.generation,
-                event.seq_num,
-                event.parent_seq_num,
-                store.event_count,
-                event.name,
-                event.args,
-                event.client_id,
-                event.session_id,
-                plan.created_at,
-            )
+    key, generation, created_at = store.key, store.generation, plan.created_at
+    plan.rows.extend(
+        EventRow(
+            key,
+            generation,
+            event.seq_num,
+            event.parent_seq_num,
+            ordinal,
+            event.name,
+            event.args,
+            event.client_id,
+            event.session_id,
+            created_at,
         )
+        for ordinal, event in enumerate(batch, store.event_count + 1)
+    )
+    store.event_count += len(batch)
+    # one text: looking at each would take longer than putting them together
+    store.byte_count += utf8_size("".join([event.name + (event.args or "") for event in batch]))

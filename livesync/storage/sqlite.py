@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -27,11 +27,15 @@ INSERT_STORE = """
                                 head, event_count, byte_count)
     VALUES (?, ?, ?, 1, 1, 0, 0, 0) ON CONFLICT DO NOTHING
 """
-INSERT_EVENT = """
+INSERT_EVENTS = """
     INSERT INTO livesync_storedevent (store_id, generation, seq_num, parent_seq_num, ordinal,
                                       name, args, client_id, session_id, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES
 """
+_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# fifty rows to a statement take half the time of fifty statements; a SQLite of before 3.32 takes
+# no more than 999 values
+_INSERTS = {rows: INSERT_EVENTS + ", ".join([_PLACES] * rows) for rows in (50, 10, 1)}
 UPDATE_STORE = """
     UPDATE livesync_store SET head = ?, event_count = ?, byte_count = ?, last_push_at = ?
     WHERE id = ?
@@ -71,7 +75,7 @@ def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime)
     """Write the plan's rows and end the transaction of ``lock_stores``."""
     driver = _driver(connection)
     pushed_at = connection.ops.adapt_datetimefield_value(now)
-    driver.executemany(INSERT_EVENT, plan.rows)
+    _insert_events(driver, plan.rows)
     driver.executemany(
         UPDATE_STORE,
         [(s.head, s.event_count, s.byte_count, pushed_at, s.key) for s in plan.moved],
@@ -136,6 +140,14 @@ def _read(
         ordinal = row[7]
     cursor.close()
     return Slice(StoreState(backend_id, head, event_count), seq_nums, events, event_count - ordinal)
+
+
+def _insert_events(driver: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
+    start = 0
+    for count, statement in _INSERTS.items():
+        while start + count <= len(rows):
+            driver.execute(statement, tuple(chain.from_iterable(rows[start : start + count])))
+            start += count
 
 
 def _select_stores(driver: sqlite3.Connection, store_ids: Sequence[str]) -> dict[str, StoreRow]:

@@ -9,8 +9,8 @@ from livesync.protocol.errors import BackendIdMismatchError, ServerAheadError
 from livesync.protocol.events import MAX_SEQ_NUM
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Slice
-from tests.factories import make_chain, make_events
-from tests.storage import STORE, find, numbers, push, read
+from tests.factories import make_chain, make_event, make_events
+from tests.storage import STORE, find, numbers, push, read, stored_events
 
 
 def test_the_first_append_makes_the_store(engine: DatabaseEngine) -> None:
@@ -76,6 +76,19 @@ def test_the_last_number_there_is_fills_the_store(engine: DatabaseEngine) -> Non
     push(engine, make_chain(MAX_SEQ_NUM))
 
     assert read(engine).state.head == MAX_SEQ_NUM
+
+
+@pytest.mark.parametrize("length", [9, 10, 11, 49, 50, 51, 60, 123])
+def test_every_event_of_a_batch_is_stored_in_its_place(engine: DatabaseEngine, length: int) -> None:
+    push(engine, [make_event(number, args=str(-number)) for number in range(1, length + 1)])
+
+    stored = stored_events(engine)
+    assert [(event["seqNum"], event["args"]) for event in stored] == [
+        (str(number), str(-number)) for number in range(1, length + 1)
+    ]
+    assert find("SELECT count(*), min(ordinal), max(ordinal) FROM livesync_storedevent") == [
+        (length, 1, length)
+    ]
 
 
 def test_five_thousand_events_are_one_batch(engine: DatabaseEngine) -> None:

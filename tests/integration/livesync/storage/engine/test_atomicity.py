@@ -25,13 +25,14 @@ def planted(engine: DatabaseEngine) -> int:
     return int(key)
 
 
+@pytest.mark.parametrize("count", [5, 65])
 def test_when_one_insert_fails_no_event_of_the_batch_is_stored(
-    engine: DatabaseEngine, planted: int
+    engine: DatabaseEngine, planted: int, count: int
 ) -> None:
     before = find("SELECT * FROM livesync_store")
 
     with pytest.raises(DatabaseError):
-        engine.commit([Append(STORE, None, make_events(5, after=2))])
+        engine.commit([Append(STORE, None, make_events(count, after=2))])
 
     assert numbers(engine) == [1, 2, 4]
     assert find("SELECT * FROM livesync_store") == before
