@@ -13,8 +13,8 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** Below the 10 s between two of Chat's heartbeats: the next one may still save the lock. */
 const EXTEND_TIMEOUT_MS = 8_000
 
-/** Chat releases behind each message, in a `finally`; what is not released lapses by its ttl. */
-const RELEASE_TIMEOUT_MS = 3_000
+/** Chat releases behind each message, in a `finally`; it need not wait for a server that is away. */
+const RELEASE_PATIENCE_MS = 3_000
 
 /** What the adapter needs of the world; tests hand in their own. */
 export interface Platform {
@@ -110,16 +110,11 @@ export class DjangoStateAdapter implements StateAdapter {
     return isStale ? this.#acquire(threadId, ttlMs) : lock
   }
 
+  /** Returns after 3 s at the latest; the release itself is tried for as long as other calls. */
   async releaseLock(lock: Lock): Promise<void> {
     const { threadId, token } = lock
-    const members = { token: jsonText(token) }
-    const released = this.#callThread('releaseLock', threadId, members, RELEASE_TIMEOUT_MS)
-    try {
-      this.#tellIfStranded(threadId, (await released).value as Stranded)
-    } catch (error) {
-      if (error instanceof NotConnectedError) throw error
-      this.#logger.warn('a lock could not be released; it lapses by its ttl', { threadId, error })
-    }
+    const released = this.#callThread('releaseLock', threadId, { token: jsonText(token) })
+    await this.#patiently(this.#afterRelease(threadId, released))
   }
 
   async extendLock(lock: Lock, ttlMs: number): Promise<boolean> {
@@ -243,6 +238,23 @@ export class DjangoStateAdapter implements StateAdapter {
     if (value === null) return null
     const { token } = value as AcquiredLock
     return { threadId, token, expiresAt: sentAt + ttlMs }
+  }
+
+  async #afterRelease(threadId: string, released: Promise<Reply>): Promise<void> {
+    try {
+      this.#tellIfStranded(threadId, (await released).value as Stranded)
+    } catch (error) {
+      if (error instanceof NotConnectedError) throw error
+      this.#logger.warn('a lock could not be released; it lapses by its ttl', { threadId, error })
+    }
+  }
+
+  // What comes of `done` later, a rejection as well, is nobody's concern.
+  #patiently(done: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(RELEASE_PATIENCE_MS, resolve)
+      done.finally(() => timer.cancel()).then(resolve, reject)
+    })
   }
 
   #callThread(

@@ -114,12 +114,28 @@ test('a call is repeated for 45 s after it was first sent, then fails', async ()
   assert.equal(outcome, 'timeout')
 })
 
+test('a release is waited for 3 s, and sent also when the server comes back later', async () => {
+  const stranded: string[] = []
+  const bench = await Bench.connected({ onStranded: (threadId) => void stranded.push(threadId) })
+  bench.socket.cut()
+  const release = bench.state.releaseLock({ threadId: 't', token: 'x', expiresAt: 0 })
+  await bench.clock.pass(3_000)
+  await release
+
+  const socket = await bench.accept()
+  assert.equal(socket.lastOperation.op, 'releaseLock')
+  socket.answer({ released: true, stranded: true })
+  await settled()
+  assert.deepEqual(stranded, ['t'])
+})
+
 test('an answer that comes after its call was given up is dropped', async () => {
   const bench = await Bench.connected()
-  const release = bench.state.releaseLock({ threadId: 't', token: 'x', expiresAt: 0 })
-  await bench.clock.pass(4_000)
-  await release
-  bench.socket.answer({ released: true, stranded: false })
+  const lock = { threadId: 't', token: 'x', expiresAt: 0 }
+  const extension = assert.rejects(bench.state.extendLock(lock, 30_000), { code: 'timeout' })
+  await bench.clock.pass(8_250)
+  await extension
+  bench.socket.answer(true)
   const value = bench.state.get('k')
   await settled()
   bench.socket.answer(7)
