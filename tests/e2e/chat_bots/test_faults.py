@@ -1,6 +1,7 @@
 """The server dies under its bots, or a bot dies: what they were told holds, and work goes on."""
 
 import asyncio
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -9,11 +10,15 @@ import pytest
 
 from tests.e2e.chat_bots import Bot, NodeBots, Run, eventually
 from tests.e2e.chat_bots.crews import BotSite
+from tests.e2e.node_clients import NodeClientError
 from tests.site_process import SiteProcess
 
 QUEUE = {"strategy": "queue", "maxQueueSize": 1_000}
 SERVER_LOCK_TTL_MS = 20_000
 """Far more than a restart takes: a lock must not lapse while the server is away."""
+
+LONG_LOCK_TTL_MS = 600_000
+"""Longer than a test: only a release ends such a lock."""
 
 BOT_LOCK_TTL_MS = 1_500
 A_LOCK_LATER_S = BOT_LOCK_TTL_MS / 1000 * 1.4
@@ -138,6 +143,25 @@ async def test_a_restarted_server_knows_what_was_handled(
     assert await third.posts(thread) == []
 
 
+async def test_a_lock_released_while_the_server_was_away_is_free_afterwards(
+    site: BotSite, thread: str
+) -> None:
+    async with NodeBots() as one, NodeBots() as two:
+        first, second = [
+            await process.open(state=site.remote, lock_ttl_ms=LONG_LOCK_TTL_MS)
+            for process in (one, two)
+        ]
+        await first.say(thread, "@bot hi")
+        held = first.deliver(thread, "held hold")
+        await held.begun()
+
+        site.process.kill()
+        await held.finish()  # as soon as the bot has waited for the release long enough
+        site.process.start()
+
+        await eventually(lambda: is_let_in(second, thread), what="an answer of the other bot")
+
+
 async def test_a_killed_bots_thread_goes_on_without_it(site: BotSite, thread: str) -> None:
     options = {"state": site.remote, "concurrency": QUEUE, "lock_ttl_ms": BOT_LOCK_TTL_MS}
     async with NodeBots() as mortal, NodeBots() as other:
@@ -166,6 +190,13 @@ async def all_heard(bots: Sequence[Bot], told: Sequence[str]) -> bool:
     runs = await all_runs(bots)
     heard = {text for run in runs for text in run.texts}
     return heard.issuperset(told) and all(run.ended_ns is not None for run in runs)
+
+
+async def is_let_in(bot: Bot, thread: str) -> bool:
+    """Tell the bot something; whether it answers, or could not lock the thread."""
+    with contextlib.suppress(NodeClientError):
+        await bot.say(thread, "may I")
+    return bool(await bot.posts(thread))
 
 
 def overlaps(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
