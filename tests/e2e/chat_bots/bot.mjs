@@ -4,12 +4,13 @@
 //
 //   open         bot, state: {kind: "memory", name} or {kind: "remote", url, token}; optional
 //                concurrency and onLockConflict as in ChatConfig ("forceful" there: force for
-//                texts that begin with "force"), keepsHistory, keepsTranscripts,
+//                texts that begin with "force"), keepsHistory, keepsTranscripts, letsAbort,
 //                lockTtlMs: locks last so long in place of 30 s, and are extended after a third;
 //                rescues: stranded messages are handled, with state of kind "django"
 //   deliver      bot, thread, messageId, text, user -> null when the bot is through with it
 //   handling     bot, messageId -> null as soon as a handler has begun with that message
 //   finish       bot, messageId -> lets that handler go on, which has "hold" in its text
+//   abort        bot, thread -> the handlers of that thread stop, whichever bot they are of
 //   posts        bot -> [{thread, text}]
 //   runs         bot -> [{thread, id, texts, beganNs, endedNs}]: every handler's run, the skipped
 //                messages' texts before its own, on the clock that all processes share
@@ -135,10 +136,12 @@ const run = async (bot, greeting, thread, message, context) => {
   bot.runs.push(record)
   bot.begun.of(message.id).open()
   const words = message.text.split(' ')
+  thread.signal.addEventListener('abort', bot.finished.of(message.id).open)
   if (words.includes('hold')) await bot.finished.of(message.id).opened
   if (words.includes('briefly')) await sleep(BRIEFLY_MS)
   const reply = await replies[words[0]]?.(bot, thread, message)
-  await thread.post(reply ?? `${greeting} ${texts.join(' + ')}`)
+  const verb = thread.signal.aborted ? 'stopped' : greeting
+  await thread.post(reply ?? `${verb} ${texts.join(' + ')}`)
   record.endedNs = nowNs()
 }
 
@@ -148,8 +151,8 @@ const conflicts = {
   forceful: (threadId, message) => (message.text.startsWith('force') ? 'force' : 'drop'),
 }
 
-const open = async ({ bot: name, state: spec, lockTtlMs, keepsHistory = false, ...options }) => {
-  const platform = new FakePlatform({ keepsHistory })
+const open = async ({ bot: name, state: spec, lockTtlMs, keepsHistory = false, letsAbort = false, ...options }) => {
+  const platform = new FakePlatform({ keepsHistory, letsAbort })
   const pauses = new Pauses()
   const state = pausing(pauses, await openState(spec))
   const chat = new HurriedChat({
@@ -185,6 +188,7 @@ const commands = {
   },
   handling: ({ bot, messageId }) => bots.get(bot).begun.of(messageId).opened,
   finish: async ({ bot, messageId }) => bots.get(bot).finished.of(messageId).open(),
+  abort: ({ bot, thread }) => bots.get(bot).chat.abortTurn(thread),
   posts: async ({ bot }) => bots.get(bot).platform.posts,
   runs: async ({ bot }) => bots.get(bot).runs,
   pause: async ({ bot, point }) => bots.get(bot).pauses.ask(point),

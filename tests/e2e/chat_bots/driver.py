@@ -117,7 +117,8 @@ class Bot:
     """One bot, in a process that may hold others.
 
     What its handlers do is in the message's text. A mention subscribes the thread; then every
-    message of it is answered with ``heard TEXT``, preceded by the texts that the strategy skipped.
+    message of it is answered with ``heard TEXT``, preceded by the texts that the strategy skipped,
+    or with ``stopped TEXT`` if the handler was aborted.
     Other first words (``count``, ``history``, ``who``, ``remember``, ``recall``, ``forget``,
     ``fail``, ``bye``) have answers of their own. The word ``hold`` lets a handler wait for
     ``finish``, ``briefly`` for some milliseconds.
@@ -154,6 +155,10 @@ class Bot:
     async def finish(self, message_id: str) -> None:
         """Let the handler of this message go on."""
         await self._process.call("finish", bot=self._name, messageId=message_id)
+
+    async def abort(self, thread: str) -> None:
+        """Let every handler of the thread stop that ``lets_abort``, whichever bot's it is."""
+        await self._process.call("abort", bot=self._name, thread=thread)
 
     async def posts(self, thread: str) -> list[str]:
         """What it said in a thread, in order."""
@@ -196,6 +201,7 @@ class BotProcess(LinesProcess):
         on_lock_conflict: str | None = None,
         keeps_history: bool = False,
         keeps_transcripts: bool = False,
+        lets_abort: bool = False,
         lock_ttl_ms: int | None = None,
         rescues: bool = False,
     ) -> Bot:
@@ -208,6 +214,7 @@ class BotProcess(LinesProcess):
                 with ``force``.
             keeps_history: whether it keeps its threads' messages.
             keeps_transcripts: whether it can ``remember`` and ``recall``.
+            lets_abort: whether its handlers can be stopped, from every bot of the state.
             lock_ttl_ms: how long its locks last, in place of Chat SDK's 30 s, without being
                 extended. A heartbeat comes every third of it, where there is one.
             rescues: whether it handles what was stranded in its queues; only on our state.
@@ -221,6 +228,7 @@ class BotProcess(LinesProcess):
             onLockConflict=on_lock_conflict,
             keepsHistory=keeps_history,
             keepsTranscripts=keeps_transcripts,
+            letsAbort=lets_abort or None,
             lockTtlMs=lock_ttl_ms,
             rescues=rescues or None,
         )

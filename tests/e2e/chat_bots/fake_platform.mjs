@@ -29,8 +29,9 @@ export class FakePlatform {
   #chat
   #count = 0
 
-  constructor({ keepsHistory }) {
+  constructor({ keepsHistory, letsAbort }) {
     this.persistThreadHistory = keepsHistory
+    this.supportsTurnCancellation = letsAbort
   }
 
   /** Delivers a message as its webhook would; settles as all that the bot does about it has. */

@@ -26,12 +26,14 @@ class FakePlatform(MockAdapter):
 
     Args:
         keeps_history: whether the bot shall keep it.
+        lets_abort: whether handlers can be stopped.
     """
 
-    def __init__(self, *, keeps_history: bool) -> None:
+    def __init__(self, *, keeps_history: bool, lets_abort: bool) -> None:
         super().__init__("fake")
         self.user_name = "bot"
         self.persist_message_history = keeps_history
+        self.supports_turn_cancellation = lets_abort
         self.posts: list[dict[str, str]] = []
 
     async def initialize(self, chat: ChatInstance) -> None:

@@ -31,13 +31,16 @@ class Bot:
     Args:
         state: where it keeps what it must not forget.
         keeps_history: whether it keeps its threads' messages.
+        lets_abort: whether its handlers can be stopped; they cannot before 0.4.41.
         options: more arguments for ``Chat``.
     """
 
-    def __init__(self, state: StateAdapter, *, keeps_history: bool, options: Any) -> None:
+    def __init__(
+        self, state: StateAdapter, *, keeps_history: bool, lets_abort: bool, options: Any
+    ) -> None:
         self.pauses = Pauses()
         self.state: Any = PausingState(self.pauses, state)
-        self.platform = FakePlatform(keeps_history=keeps_history)
+        self.platform = FakePlatform(keeps_history=keeps_history, lets_abort=lets_abort)
         self.chat = Chat(
             user_name="bot",
             adapters={"fake": self.platform},
@@ -64,13 +67,16 @@ class Bot:
         record = {"thread": thread.id, "id": message.id, "texts": texts, "beganNs": _now_ns()}
         self.runs.append(record)
         self.begun[message.id].set()
+        if signal := getattr(thread, "signal", None):
+            signal.add_listener(self.finished[message.id].set)
         words = message.text.split()
         if "hold" in words:
             await self.finished[message.id].wait()
         if "briefly" in words:
             await asyncio.sleep(BRIEFLY_S)
         reply = REPLIES.get(words[0])
-        said = await reply(self, thread, message) if reply else f"{greeting} {' + '.join(texts)}"
+        verb = "stopped" if signal and signal.aborted else greeting
+        said = await reply(self, thread, message) if reply else f"{verb} {' + '.join(texts)}"
         await thread.post(said)
         record["endedNs"] = _now_ns()
 
@@ -150,6 +156,7 @@ class Bots:
         onLockConflict: str | None = None,  # noqa: N803 -- as the line names it
         keepsHistory: bool = False,  # noqa: N803
         keepsTranscripts: bool = False,  # noqa: N803
+        letsAbort: bool = False,  # noqa: N803
         lockTtlMs: int = USUAL_LOCK_TTL_MS,  # noqa: N803
     ) -> None:
         """Make a bot; ``lockTtlMs`` is that of every bot of this process from now on."""
@@ -163,7 +170,12 @@ class Bots:
             types: Any = chat_sdk.types
             options["transcripts"] = types.TranscriptsConfig()
             options["identity"] = lambda context: context.author.user_id
-        made = Bot(open_state(**state), keeps_history=keepsHistory, options=options)
+        made = Bot(
+            open_state(**state),
+            keeps_history=keepsHistory,
+            lets_abort=letsAbort,
+            options=options,
+        )
         await made.chat.initialize()
         self._bots[bot] = made
 
@@ -176,6 +188,10 @@ class Bots:
 
     async def finish(self, *, bot: str, messageId: str) -> None:  # noqa: N803
         self._bots[bot].finished[messageId].set()
+
+    async def abort(self, *, bot: str, thread: str) -> None:
+        chat: Any = self._bots[bot].chat
+        await chat.abort_turn(thread)
 
     async def posts(self, *, bot: str) -> list[dict[str, str]]:
         return self._bots[bot].platform.posts
@@ -201,7 +217,7 @@ class Bots:
 
 
 OPS = (
-    *("open", "deliver", "handling", "finish", "posts", "runs"),
+    *("open", "deliver", "handling", "finish", "abort", "posts", "runs"),
     *("pause", "paused", "resume", "state", "close"),
 )
 

@@ -198,6 +198,21 @@ async def test_concurrent_keeps_to_its_maximum(crew: Crew, thread: str) -> None:
 
 
 @pytest.mark.parametrize("crew", MODERN_CREWS, indirect=True)
+async def test_a_handler_can_be_stopped_from_another_bot(crew: Crew, thread: str) -> None:
+    first, second = await crew.pair(lets_abort=True)
+    await first.say(thread, "@bot hi")
+    one = first.deliver(thread, "one hold")
+    await one.begun()
+
+    await second.abort(thread)
+    await one.handled()
+    await second.say(thread, "two")
+
+    assert await first.posts(thread) == ["hello @bot hi", "stopped one hold"]
+    assert await second.posts(thread) == ["heard two"]
+
+
+@pytest.mark.parametrize("crew", MODERN_CREWS, indirect=True)
 async def test_a_lock_lives_as_long_as_its_handler(crew: Crew, thread: str) -> None:
     first, second = await crew.pair(concurrency={"strategy": "queue"}, lock_ttl_ms=LOCK_TTL_MS)
     await first.say(thread, "@bot hi")
