@@ -16,7 +16,7 @@ from typing import Any
 
 _QUERY = re.compile(r"\?\S*")
 _CAUSED_BY_PEERS = (
-    *("groundwork.frames", "groundwork.writer"),
+    *("chatstate.transports.consumers", "groundwork.frames", "groundwork.writer"),
     *("livesync.services.hints", "livesync.services.pull"),
     *("livesync.transports.access", "livesync.transports.consumers", "livesync.transports.views"),
     *("syncsite.health", "uvicorn.error"),
