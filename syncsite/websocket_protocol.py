@@ -45,7 +45,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._partial = bytearray()
-        self._frame_max_bytes = int(self.config.ws_max_size) + FRAME_HEAD_MAX_BYTES
         self._take: Callable[[str], None] | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -150,7 +149,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self._keep(data[start:], 0)
                 return
             mask, end = bounds
-            if end - start > self._frame_max_bytes:
+            if end - start > self.config.ws_max_size + FRAME_HEAD_MAX_BYTES:
                 break  # the same; it must not be waited for
             if end > len(data):
                 self._keep(data[start:], end - start)
