@@ -62,7 +62,7 @@ interface Call {
   attempts: number
   rest: Timer | null
   lastError: ChatStateError | null
-  items: unknown[]
+  items: unknown[] | null
 }
 
 /**
@@ -111,9 +111,21 @@ export class Calls {
     }
     return new Promise((resolve, reject) => {
       const deadline = clock.monotonic() + (operation.timeoutMs ?? WAIT_MS)
+      // spelt out, not spread: every operation comes by here
       const call: Call = {
-        ...{ id, operation, text, bytes, resolve, reject, deadline },
-        ...{ state: 'waiting', sentAt: null, attempts: 0, rest: null, lastError: null, items: [] },
+        id,
+        operation,
+        text,
+        bytes,
+        resolve,
+        reject,
+        deadline,
+        state: 'waiting',
+        sentAt: null,
+        attempts: 0,
+        rest: null,
+        lastError: null,
+        items: null,
       }
       this.#pending.set(id, call)
       this.#pendingBytes += bytes
@@ -153,7 +165,7 @@ export class Calls {
     } else if (answer.items === undefined) {
       this.#resolve(call, answer.value ?? null)
     } else {
-      for (const item of answer.items) call.items.push(item)
+      call.items = call.items === null ? [...answer.items] : call.items.concat(answer.items)
       if (!answer.more) this.#resolve(call, call.items)
     }
   }
@@ -165,7 +177,7 @@ export class Calls {
     for (const call of this.#pending.values()) {
       if (call.state === 'resting') continue
       call.state = 'waiting'
-      call.items = []
+      call.items = null
       this.#outgoing.push(call)
     }
   }
@@ -227,7 +239,7 @@ export class Calls {
     const { clock, random } = this.#options
     const delay = backoffMs(call.attempts++, { ...RETRY, random })
     call.lastError = error
-    call.items = []
+    call.items = null
     if (clock.monotonic() + delay >= call.deadline) {
       this.#reject(call, error)
       return

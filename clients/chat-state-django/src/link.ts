@@ -10,9 +10,6 @@ const QUIET_WHILE_WAITING_MS = 5_000
 /** ... and is dead when none came within this. */
 const DEAD_AFTER_MS = 10_000
 
-/** Close code of a server that will not have this client: no token, a wrong or a revoked one. */
-const POLICY_VIOLATION = 1008
-
 export interface LinkOptions {
   readonly url: string
   readonly token: string
@@ -107,9 +104,8 @@ export class Link {
   }
 
   #whyClosed(code: number, reason: string): ChatStateError {
-    if (code === POLICY_VIOLATION && this.#lastError?.code === 'unauthorized') {
-      return this.#lastError
-    }
+    // the code would be 1008, but not every server that Django runs on can send it
+    if (this.#lastError?.code === 'unauthorized') return this.#lastError
     const known = reason || this.#lastError?.message
     const why = known ? `: ${known}` : ''
     return unavailable(`the connection to ${this.#options.url} was closed (code ${code}${why})`)

@@ -1,9 +1,9 @@
-import { type Adapter, Chat, Message, type StateAdapter } from 'chat'
+import { type Adapter, Chat, type ConcurrencyConfig, Message, type StateAdapter } from 'chat'
 
-/** A message as a platform delivers it. */
-export function message(id: string, threadId = 'fake:C1:T1'): Message {
+/** A message as a platform delivers it; its id is unique as long as its thread is. */
+export function message(text: string, threadId: string): Message {
   return new Message({
-    ...{ id, threadId, text: `text of ${id}`, raw: {}, attachments: [], links: [] },
+    ...{ id: `${threadId}#${text}`, threadId, text, raw: {}, attachments: [], links: [] },
     formatted: { type: 'root', children: [] },
     author: { userId: 'U1', userName: 'ann', fullName: 'Ann', isBot: false, isMe: false },
     metadata: { dateSent: new Date(0), edited: false },
@@ -26,7 +26,7 @@ export function fakePlatform(members: Partial<Adapter> = {}): Adapter {
 export function bot(
   state: StateAdapter,
   platform: Adapter,
-  concurrency: 'queue' | 'drop' | 'burst' = 'queue',
+  concurrency: 'queue' | ConcurrencyConfig = 'queue',
 ): Chat {
   const adapters = { fake: platform }
   return new Chat({ userName: 'bot', adapters, state, concurrency, logger: 'silent' })

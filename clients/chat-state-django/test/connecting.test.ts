@@ -5,6 +5,10 @@ import { createDjangoState, NotConnectedError } from '../src/index.js'
 import type { DjangoStateAdapter } from '../src/index.js'
 import { Bench, settled } from './fakes.js'
 
+// a server that other tests are run on is not meant here
+delete process.env['CHAT_STATE_URL']
+delete process.env['CHAT_STATE_TOKEN']
+
 const lock = { threadId: 't', token: 'x', expiresAt: 0 }
 const entry = { message: {} as never, enqueuedAt: 0, expiresAt: 1 }
 const METHODS: Record<string, (state: DjangoStateAdapter) => Promise<unknown>> = {
@@ -90,16 +94,19 @@ test('what is no chat state server fails the attempt and says so', async () => {
   await attempt
 })
 
-test('a refused token fails the attempt with the reason', async () => {
-  const bench = new Bench()
-  const attempt = assert.rejects(bench.state.connect(), { code: 'unauthorized', message: 'unknown' })
-  await settled()
-  bench.socket.open()
-  bench.socket.tell({ error: { code: 'unauthorized', message: 'unknown' } })
-  bench.socket.cut(1008)
+for (const closeCode of [1008, 4008]) {
+  test(`a refused token fails the attempt with the reason, closed with ${closeCode}`, async () => {
+    const bench = new Bench()
+    const refused = { code: 'unauthorized', message: 'unknown' }
+    const attempt = assert.rejects(bench.state.connect(), refused)
+    await settled()
+    bench.socket.open()
+    bench.socket.tell({ error: refused })
+    bench.socket.cut(closeCode)
 
-  await attempt
-})
+    await attempt
+  })
+}
 
 test('a token revoked later ends pending and later calls; connect() begins anew', async () => {
   const bench = await Bench.connected()

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { createMemoryState } from '@chat-adapter/state-memory'
-import type { Message } from 'chat'
+import { Chat, type Message } from 'chat'
 
 import { rescueStranded } from '../src/index.js'
-import { bot, fakePlatform } from './bot.js'
+import { fakePlatform } from './bot.js'
 import { Bench, settled } from './fakes.js'
 
 const LOCK = { threadId: 't', token: 'secret', expiresAt: 0 }
@@ -56,7 +56,8 @@ test('a handler can be taken away', async () => {
 })
 
 test('rescueStranded refuses the state of another package', () => {
-  const chat = bot(createMemoryState(), fakePlatform())
+  const adapters = { fake: fakePlatform() }
+  const chat = new Chat({ userName: 'bot', adapters, state: createMemoryState(), logger: 'silent' })
 
   assert.throws(() => rescueStranded(chat), /whose state is a DjangoStateAdapter/)
 })
