@@ -11,8 +11,10 @@ import pytest_asyncio
 
 from tests.chat_conformance.differences import DIFFERENCES
 from tests.chat_conformance.kinds import KINDS
+from tests.chat_conformance.subjects.sites import Tokens
 from tests.chat_conformance.subjects.subject import CallFailedError, Feature, Kind, Place, Subject
-from tests.servers import ValkeyServer
+from tests.servers import PostgresServer, ValkeyServer
+from tests.site_process import SiteProcess
 
 HERE = Path(__file__).parent
 
@@ -106,6 +108,32 @@ def conformance_valkey() -> Iterator[ValkeyServer]:
     """One Valkey for the whole session."""
     with ValkeyServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def conformance_site_sqlite() -> Iterator[SiteProcess]:
+    """A served site on SQLite for the whole session."""
+    with SiteProcess() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def conformance_site_postgresql(postgres_server: PostgresServer) -> Iterator[SiteProcess]:
+    """A served site on PostgreSQL for the whole session."""
+    with SiteProcess(database_url=postgres_server.create_database("conformance site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def tokens_sqlite(conformance_site_sqlite: SiteProcess) -> Tokens:
+    """Tokens of that site."""
+    return Tokens(conformance_site_sqlite)
+
+
+@pytest.fixture(scope="session")
+def tokens_postgresql(conformance_site_postgresql: SiteProcess) -> Tokens:
+    """Tokens of that site."""
+    return Tokens(conformance_site_postgresql)
 
 
 def _expected(reason: str) -> pytest.MarkDecorator:

@@ -1,6 +1,6 @@
 """Every way in that the suite is run against."""
 
-from tests.chat_conformance.subjects import node_bridge, services
+from tests.chat_conformance.subjects import node_bridge, services, socket
 from tests.chat_conformance.subjects.subject import Feature, Kind
 
 _NPM_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.JAVASCRIPT
@@ -18,5 +18,11 @@ KINDS = [
         name="services-postgresql",
         features=_OPERATIONS,
         open=services.open_services("postgresql"),
+    ),
+    Kind(name="socket", features=_OPERATIONS, open=socket.open_sockets),
+    Kind(
+        name="chat-state-django",
+        features=_NPM_ADAPTER | Feature.SHARED | Feature.LIMITS,
+        open=node_bridge.open_django,
     ),
 ]

@@ -1,5 +1,6 @@
 """Adapters of npm, in one Node process for each kind. The other side is ``chat_state.mjs``."""
 
+import asyncio
 import itertools
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.chat_conformance.subjects.sites import SitePlace, Tokens
 from tests.chat_conformance.subjects.subject import (
     CallFailedError,
     Lock,
@@ -17,6 +19,7 @@ from tests.chat_conformance.subjects.subject import (
     given,
 )
 from tests.e2e.node_clients import NodeClientError, NodeProcess
+from tests.e2e.node_clients.chat_package import ensure_chat_package
 
 SCRIPT = "chat_state.mjs"
 
@@ -79,6 +82,30 @@ class NodePlace(Place):
         await self._process.call("forget", name=subject.name)
 
 
+class DjangoPlace(SitePlace):
+    """A Node process that makes our own adapters.
+
+    Args:
+        process: runs ``chat_state.mjs``.
+        url: of the site.
+        tokens: of the site.
+    """
+
+    def __init__(self, process: NodeProcess, url: str, tokens: Tokens) -> None:
+        super().__init__(tokens)
+        self._adapters = NodePlace(
+            process,
+            "chat-state-django",
+            lambda namespace: {"url": url, "token": self.token_of(namespace)},
+        )
+
+    async def make(self, namespace: str) -> NodeSubject:
+        return await self._adapters.make(namespace)
+
+    async def forget(self, subject: Subject) -> None:
+        await self._adapters.forget(subject)
+
+
 @asynccontextmanager
 async def open_memory(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """``@chat-adapter/state-memory``; the namespace of an adapter is the object itself."""
@@ -96,6 +123,15 @@ async def open_redis(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
             "@chat-adapter/state-redis",
             lambda namespace: {"url": url, "keyPrefix": namespace},
         )
+
+
+@asynccontextmanager
+async def open_django(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    """Our own adapter, ``chat-state-django``, with a site on SQLite."""
+    await asyncio.to_thread(ensure_chat_package)
+    site = request.getfixturevalue("conformance_site_sqlite")
+    async with NodeProcess(SCRIPT) as process:
+        yield DjangoPlace(process, site.http_url, request.getfixturevalue("tokens_sqlite"))
 
 
 def encode(value: Any) -> Any:

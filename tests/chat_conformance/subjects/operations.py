@@ -1,5 +1,6 @@
 """The methods of an adapter as operations of the protocol. Source: ``docs/chat-protocol.md``."""
 
+import asyncio
 import json
 import re
 import time
@@ -9,6 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tests.chat_conformance.subjects.subject import UNDEFINED, Entry, Lock, Subject, options_of
+
+DEADLINE_S = 30.0
+"""How long any one call may take; only one that hangs uses it up."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -41,7 +45,8 @@ class OperationSubject(Subject):
         given = _MEMBERS[method](*arguments)
         members = {name: value for name, value in given.items() if value is not UNDEFINED}
         sent_ms = _now_ms()
-        answer = json.loads(await self.ask(method, members))
+        async with asyncio.timeout(DEADLINE_S):
+            answer = json.loads(await self.ask(method, members))
         return _read(method, arguments, answer, sent_ms)
 
     async def set_text(self, key: str, text: str) -> None:
@@ -155,7 +160,7 @@ def _read(method: str, arguments: tuple[Any, ...], answer: Any, sent_ms: int) ->
             return answer["depth"]
         case "dequeue" if answer is not None:
             assert answer.keys() == {"message", "enqueuedAt", "expiresAt", "ttlMs"}
-            assert 0 < answer["ttlMs"]
+            assert answer["ttlMs"] > 0
             return {name: answer[name] for name in ("message", "enqueuedAt", "expiresAt")}
     return answer
 
