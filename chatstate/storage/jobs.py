@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from chatstate.protocol.errors import ChatstateError, ConflictError
-from chatstate.protocol.operations import Dequeue, Operation
+from chatstate.protocol.operations import Dequeue, OnKey, Operation
+from chatstate.storage.context import digest
 from chatstate.storage.steps import Outcome
 
 Result: TypeAlias = Outcome | ChatstateError
@@ -73,5 +74,7 @@ def kept_under(operation: Operation) -> str | None:
 
 def operation_digest(operation: Operation) -> bytes:
     """What tells operations apart; the ``id`` under which one is asked for again does not."""
-    unnumbered = msgspec.structs.replace(operation, id=0)
-    return sha256(msgspec.json.encode(unnumbered)).digest()
+    # its place apart: a lone surrogate there is no UTF-8
+    name = "key" if isinstance(operation, OnKey) else "thread_id"
+    without_place = msgspec.structs.replace(operation, id=0, **{name: ""})
+    return sha256(digest(operation.place) + msgspec.json.encode(without_place)).digest()
