@@ -50,6 +50,18 @@ async def test_names_that_are_alike_are_not_the_same(subject: Subject, space: ty
 
 
 @EVERYWHERE
+async def test_half_of_a_character_is_a_name_of_its_own(
+    subject: Subject, space: type[Space]
+) -> None:
+    names = space()
+    halves = ["cut \ud83d", "cut \ude00", "cut \ud83e", "cut \ufffd", "cut "]
+    for number, key in enumerate(halves):
+        await names.put(subject, key, number)
+
+    assert [await names.find(subject, key) for key in halves] == list(range(len(halves)))
+
+
+@EVERYWHERE
 @pytest.mark.parametrize("key", LONGEST)
 async def test_a_long_name_counts_to_its_last_byte(
     subject: Subject, space: type[Space], key: str
