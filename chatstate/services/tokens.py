@@ -48,8 +48,7 @@ def create_token(
     Raises:
         InvalidError: the namespace is not 1 to 200 ASCII letters, digits and ``_ . : @ / -``.
     """
-    if not _NAMESPACE.fullmatch(namespace):
-        raise InvalidError("namespace", "must be 1 to 200 letters, digits or any of _ . : @ / -")
+    check_namespace(namespace)
     token = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     tokens().create(
         digest=_digest(token),
@@ -60,6 +59,16 @@ def create_token(
         expires_at=expires_at,
     )
     return token
+
+
+def check_namespace(namespace: str) -> None:
+    """Refuse what cannot be a namespace.
+
+    Raises:
+        InvalidError: it is not 1 to 200 ASCII letters, digits and ``_ . : @ / -``.
+    """
+    if not _NAMESPACE.fullmatch(namespace):
+        raise InvalidError("namespace", "must be 1 to 200 letters, digits or any of _ . : @ / -")
 
 
 def find_principal(token: str) -> Principal | None:

@@ -1,0 +1,194 @@
+"""The adapter for a bot in the process that has the database."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from random import random
+from typing import NamedTuple
+
+from django.db import connections
+
+from chatstate.adapters.adapter import StrandedHandler, TransportStateAdapter
+from chatstate.adapters.backoff import REFUSED, REPEAT_FOR_S
+from chatstate.adapters.transport import NoAnswerError, Reply, name_of
+from chatstate.conf import get_settings
+from chatstate.protocol.errors import ChatstateError, PassingError
+from chatstate.protocol.operations import GetList, GetMore, Operation
+from chatstate.services.execute import start
+from chatstate.services.schema import check_schema
+from chatstate.services.threads import get_readers
+from chatstate.services.tokens import check_namespace
+from chatstate.sharding import shard_of
+from chatstate.storage.jobs import Result
+from chatstate.storage.steps import Piece
+from groundwork.connections import InsideTransactionError, refuse_inside_atomic, resolve
+
+logger = logging.getLogger(__name__)
+
+
+class DjangoStateAdapter(TransportStateAdapter):
+    """Chat SDK's state in the database of this Django process, without a server between.
+
+    It can be used from any event loop, from several at once, and from a new one after another has
+    ended. What is called in one turn of a loop is handed to the process's writer together.
+
+    It may be called inside the caller's ``transaction.atomic()`` on another alias; what it does is
+    not part of that transaction. Inside one on an alias of chatstate's own it raises
+    ``InsideTransactionError`` at once, since each would wait for the other. It notices one in
+    the thread that runs the event loop (``asyncio.run`` inside ``atomic()``) and in one that waits
+    for it in ``async_to_sync``. It cannot notice one in a thread that waits in any other way, such
+    as ``asyncio.run_coroutine_threadsafe(...).result()``: there the call fails with
+    ``UnavailableError`` when the database has waited for its lock long enough.
+
+    Args:
+        namespace: of the bot; what it keeps is apart from other namespaces'.
+        on_stranded: called with the lock key when a queue holds entries although nobody holds its
+            lock: nobody would take them out before the thread's next message.
+
+    Raises:
+        InvalidError: the namespace cannot be one.
+    """
+
+    def __init__(self, namespace: str, *, on_stranded: StrandedHandler | None = None) -> None:
+        check_namespace(namespace)
+        super().__init__(_InProcess(namespace), on_stranded=on_stranded)
+
+    async def connect(self) -> None:
+        """Check that the databases are there and migrated, unless that was done.
+
+        Raises:
+            UnavailableError: one of them does not answer.
+            ImproperlyConfigured: one of them lacks migrations.
+        """
+        await super().connect()
+
+
+class _InProcess:
+    """The services of this process as a transport."""
+
+    def __init__(self, namespace: str) -> None:
+        self._turns = _Turns(namespace)
+        self._is_open = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    async def open(self) -> None:
+        if not self._is_open:
+            await get_readers().run(check_schema, _aliases())
+            self._is_open = True
+
+    async def close(self) -> None:
+        self._is_open = False
+
+    async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
+        _refuse_inside_atomic()
+        sent_at_ms = time.time_ns() // 1_000_000
+        try:
+            async with asyncio.timeout(timeout_s):
+                return Reply(await self._text(operation), sent_at_ms)
+        except TimeoutError:
+            raise NoAnswerError(name_of(operation)) from None
+
+    async def _text(self, operation: Operation) -> str:
+        result = await self._settled(operation)
+        if not isinstance(result, Piece):
+            return result
+        assert isinstance(operation, GetList)
+        items = list(result.items)
+        while result.end_number is not None:
+            more = GetMore(key=operation.key, after=result.last_number, end=result.end_number)
+            following = await self._settled(more)
+            assert isinstance(following, Piece)
+            result = following
+            items += result.items
+        return f"[{','.join(items)}]"
+
+    async def _settled(self, operation: Operation) -> str | Piece:
+        """What the operation came to; as long as nobody knows, it is repeated.
+
+        What must not be done twice has a request id: if it was done, the repetition gets the first
+        answer.
+        """
+        give_up_at = time.monotonic() + REPEAT_FOR_S
+        attempt = 0
+        while True:
+            result = await self._turns.run(operation)
+            if not isinstance(result, ChatstateError):
+                return result
+            pause_s = REFUSED.pause_s(attempt, random)
+            if not isinstance(result, PassingError) or time.monotonic() + pause_s >= give_up_at:
+                raise result
+            await asyncio.sleep(pause_s)
+            attempt += 1
+
+
+class _Called(NamedTuple):
+    operation: Operation
+    future: "asyncio.Future[Result]"
+
+
+class _Turn(NamedTuple):
+    """What was called in one turn of a loop."""
+
+    loop: asyncio.AbstractEventLoop
+    calls: list[_Called]
+
+
+class _Turns:
+    """Hands in together what is called in one turn of an event loop: one job for all of it."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._of_thread = threading.local()  # a thread runs one loop at a time
+
+    def run(self, operation: Operation) -> "asyncio.Future[Result]":
+        """Have an operation carried out; the future never fails."""
+        loop = asyncio.get_running_loop()
+        turn: _Turn | None = getattr(self._of_thread, "turn", None)
+        if turn is None or turn.loop is not loop:  # of one that ended before its turn did
+            turn = self._of_thread.turn = _Turn(loop, [])
+            loop.call_soon(self._end, turn)
+        future: asyncio.Future[Result] = loop.create_future()
+        turn.calls.append(_Called(operation, future))
+        return future
+
+    def _end(self, turn: _Turn) -> None:
+        self._of_thread.turn = None
+        for calls in _by_shard(turn.calls):
+            operations = [call.operation for call in calls]
+            start(self._namespace, operations, partial(_resolve, calls))
+
+
+def _by_shard(calls: Sequence[_Called]) -> Sequence[Sequence[_Called]]:
+    """Apart, so that a shard that is slow holds up no other."""
+    if len(get_settings().shards) == 1 or len(calls) == 1:
+        return [calls]
+    parts: defaultdict[str, list[_Called]] = defaultdict(list)
+    for call in calls:
+        try:
+            parts[shard_of(call.operation)].append(call)
+        except ChatstateError as error:
+            resolve(call.future, error)
+    return list(parts.values())
+
+
+def _resolve(calls: Sequence[_Called], results: Sequence[Result]) -> None:
+    for call, result in zip(calls, results, strict=True):
+        resolve(call.future, result)
+
+
+def _refuse_inside_atomic() -> None:
+    for alias in _aliases():
+        if connections[alias].in_atomic_block:
+            raise InsideTransactionError(alias=alias)
+        refuse_inside_atomic(alias)
+
+
+def _aliases() -> Sequence[str]:
+    return sorted(set(get_settings().shards.values()))

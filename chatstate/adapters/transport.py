@@ -1,0 +1,68 @@
+"""What an adapter needs of the way to the server, in this process or over a socket."""
+
+from typing import NamedTuple, Protocol
+
+from chatstate.protocol.errors import PassingError
+from chatstate.protocol.operations import Operation
+
+
+class Reply(NamedTuple):
+    """What an operation came to.
+
+    Attributes:
+        text: the JSON of its value; of a list, all of it.
+        sent_at_ms: when it was first sent, in epoch milliseconds of this machine's clock.
+    """
+
+    text: str
+    sent_at_ms: int
+
+
+class Transport(Protocol):
+    """A way to have operations carried out."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ``call`` can be used in this event loop: opened, and not closed since."""
+
+    async def open(self) -> None:
+        """Make ready; does nothing if it is. Can be called again when it failed.
+
+        Raises:
+            ChatstateError: it failed.
+        """
+
+    async def close(self) -> None:
+        """Let go of everything; does nothing if it is not open."""
+
+    async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
+        """Have an operation carried out; what is refused for the moment is tried again.
+
+        Args:
+            operation: with a request id if it must not be carried out twice.
+            timeout_s: how long that may take; None: as long as the protocol lets clients repeat.
+
+        Raises:
+            NoAnswerError: the time is up.
+            ChatstateError: it was refused.
+        """
+
+
+class NoAnswerError(PassingError):
+    """No answer came in time; the operation may have been carried out."""
+
+    code = "timeout"
+
+    def __init__(self, name: str, why: str = "") -> None:
+        super().__init__(f"{name} got no answer in time{f': {why}' if why else ''}")
+
+
+class UnreachableError(PassingError):
+    """The server cannot be reached."""
+
+    code = "unavailable"
+
+
+def name_of(operation: Operation) -> str:
+    """The name of an operation on the wire."""
+    return str(type(operation).__struct_config__.tag)
