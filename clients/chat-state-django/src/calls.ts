@@ -1,6 +1,7 @@
 import { backoffMs, type Clock, type Timer } from './clock.js'
 import { ChatStateError } from './errors.js'
 import { type Answer, type Operation, REPEAT_FOR_MS } from './protocol.js'
+import { Slots } from './slots.js'
 
 /** Room that a frame leaves below the server's own limits. */
 const FRAME_MAX_BYTES = 1_000_000
@@ -72,10 +73,9 @@ interface Call {
  */
 export class Calls {
   readonly #options: CallsOptions
-  readonly #pending = new Map<number, Call>()
+  readonly #pending = new Slots<Call>()
   #outgoing: Call[] = []
   #inFlight = 0
-  #nextId = 0
   #pendingBytes = 0
   #sweep: Timer | null = null
   #onDrained: (() => void) | null = null
@@ -101,7 +101,7 @@ export class Calls {
    */
   add(operation: Operation): Promise<Reply> {
     const { clock, requestPrefix } = this.#options
-    const id = this.#nextId++
+    const id = this.#pending.nextId()
     const requestId = operation.once ? `,"requestId":"${requestPrefix}-${id}"` : ''
     const text = `{"id":${id},${operation.members}${requestId}}`
     const bytes = byteLength(text)
@@ -127,7 +127,7 @@ export class Calls {
         lastError: null,
         items: null,
       }
-      this.#pending.set(id, call)
+      this.#pending.put(call)
       this.#pendingBytes += bytes
       this.#sweep ??= this.#planSweep()
       this.#enqueue(call)
@@ -174,7 +174,7 @@ export class Calls {
   linkLost(): void {
     this.#outgoing = []
     this.#inFlight = 0
-    for (const call of this.#pending.values()) {
+    for (const call of this.#pending.all()) {
       if (call.state === 'resting') continue
       call.state = 'waiting'
       call.items = null
@@ -185,7 +185,7 @@ export class Calls {
   /** Reject every call. */
   failAll(error: Error): void {
     this.#outgoing = []
-    for (const call of [...this.#pending.values()]) this.#reject(call, error)
+    for (const call of this.#pending.all()) this.#reject(call, error)
     this.#sweep?.cancel()
     this.#sweep = null
   }
@@ -207,7 +207,7 @@ export class Calls {
     const outgoing = this.#outgoing
     this.#outgoing = []
     for (const [index, call] of outgoing.entries()) {
-      if (!this.#pending.has(call.id)) continue // its time was up
+      if (this.#pending.get(call.id) === undefined) continue // its time was up
       if (this.#inFlight >= IN_FLIGHT_MAX) {
         this.#outgoing = outgoing.slice(index)
         return
@@ -260,7 +260,7 @@ export class Calls {
 
   #giveUpOverdue(): void {
     const now = this.#options.clock.monotonic()
-    for (const call of [...this.#pending.values()]) {
+    for (const call of this.#pending.all()) {
       if (call.deadline <= now) this.#reject(call, call.lastError ?? this.#timeout(call))
     }
     this.#sweep = this.size > 0 ? this.#planSweep() : null

@@ -138,6 +138,7 @@ export class Client {
     this.#trouble = error.message
     this.#calls.linkLost()
     if (error.code === 'unauthorized' || this.#started !== null) {
+      if (hadWorked) this.#options.logger.error(`chat state server: ${error.message}`)
       this.#finish(error)
       return
     }

@@ -99,6 +99,8 @@ export class Link {
         return this.#handlers.onWelcome(received.welcome)
       case 'error':
         this.#lastError = received.error
+        // the close that follows will tell
+        if (received.error.code === 'unauthorized') return
         return this.#handlers.onRefusedFrame(received.error)
     }
   }
