@@ -7,7 +7,6 @@ from functools import cache, partial
 from operator import attrgetter
 from sys import getsizeof
 
-from groundwork.connections import refuse_inside_atomic
 from groundwork.writer import Writer
 from livesync import metrics
 from livesync.conf import get_settings
@@ -30,12 +29,7 @@ _listeners: list[Listener] = []
 
 
 def submit(append: Append) -> "asyncio.Future[Appended]":
-    """Hand an append to the writer; appends are stored in the order of these calls.
-
-    Raises:
-        InsideTransactionError: the caller holds a transaction on livesync's database.
-    """
-    refuse_inside_atomic("livesync")
+    """Hand an append to the writer; appends are stored in the order of these calls."""
     return get_writer().submit(append)
 
 

@@ -29,7 +29,7 @@ from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
 from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
 from livesync.services.patience import patiently
 from livesync.services.pull import read_pages
-from livesync.services.push import start_push
+from livesync.services.push import push as push_batch
 from livesync.transports import cors
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 
@@ -180,7 +180,7 @@ async def _answers(calls: list[Call | Refused | Ping], store_id: str) -> AsyncIt
 
 
 async def _push(push: Push, store_id: str) -> str:
-    attempt = partial(start_push, store_id, push.backend_id, push.batch)
+    attempt = partial(push_batch, store_id, push.backend_id, push.batch)
     try:
         await patiently(attempt, for_s=get_settings().retry_budget_s)
     except CommitUnknownError:

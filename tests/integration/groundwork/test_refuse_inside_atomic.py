@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connections, transaction
 
 from groundwork.connections import InsideTransactionError, refuse_inside_atomic
-from livesync.services.push import start_push
+from livesync.services.push import push
 from tests.factories import make_events
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "livesync"])
@@ -64,8 +64,5 @@ def test_a_task_that_has_outlived_its_call_passes() -> None:
 
 
 def test_a_push_inside_a_transaction_is_refused_at_once() -> None:
-    async def push() -> None:
-        await start_push("a", None, make_events(1))
-
     with transaction.atomic("livesync"), pytest.raises(InsideTransactionError):
-        async_to_sync(push)()
+        async_to_sync(push)("a", None, make_events(1))
