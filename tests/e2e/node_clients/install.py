@@ -1,4 +1,8 @@
-"""The npm packages of the clients: there, and those of the lock file."""
+"""The npm packages of the clients: there, and those of the lock file; the scripts as bundles.
+
+A script imports some thousand modules, which takes Node a second at every start of a process.
+esbuild, which comes with vite, puts them into one file.
+"""
 
 import fcntl
 import hashlib
@@ -11,6 +15,23 @@ SOURCES = ("package-lock.json", "package.json", ".npmrc")
 STAMP = E2E / "node_modules" / ".installed"
 """Holds the digest of the sources that were installed. ``npm ci`` begins by removing it."""
 
+JS = E2E / "js"
+BUNDLES = E2E / ".bundles"
+BUNDLED = ("store_app.mjs", "sync_client.mjs")
+BUNDLES_STAMP = BUNDLES / ".digest"
+"""Holds the digest of the scripts and packages that were bundled."""
+
+EXTERNAL = (
+    "@livestore/devtools-vite",  # never installed: only a browser's devtools ask for it
+    "@livestore/wa-sqlite",  # finds its WebAssembly beside itself
+    "vite",
+)
+REQUIRE = (
+    "import { createRequire as makeRequire } from 'node:module';"
+    "const require = makeRequire(import.meta.url);"
+)
+"""What the packages among them that are CommonJS need in a module."""
+
 NODE_MIN_MAJOR = 20
 """The first Node with a WebSocket client, behind a flag."""
 
@@ -20,12 +41,12 @@ class InstallError(Exception):
 
 
 def ensure_installed() -> None:
-    """Run ``npm ci`` unless the packages of the present lock file are already there.
+    """Run ``npm ci`` and make the bundles, unless those of the present files are already there.
 
     Several processes may call it at once: one installs, the others wait for it.
 
     Raises:
-        InstallError: Node or npm is missing or too old, or npm failed.
+        InstallError: Node or npm is missing or too old, or npm or esbuild failed.
     """
     check_node()
     with (E2E / "package-lock.json").open("rb") as lock_file:
@@ -35,6 +56,21 @@ def ensure_installed() -> None:
             install()
         # also when nothing was to do: a Makefile looks at the stamp's age, we at what it says
         STAMP.write_text(digest)
+        ensure_bundled()
+
+
+def ensure_bundled() -> None:
+    """Make the bundles, unless those of the present scripts and packages are already there."""
+    digest = digest_of(Path(__file__), STAMP, *sorted(JS.iterdir()))
+    if BUNDLES_STAMP.exists() and BUNDLES_STAMP.read_text() == digest:
+        return
+    bundle()
+    BUNDLES_STAMP.write_text(digest)
+
+
+def script(name: str | Path) -> Path:
+    """The file to run for a script of ``js/``, its bundle if it has one; a whole path is itself."""
+    return (BUNDLES if name in BUNDLED else JS) / name
 
 
 def check_node() -> None:
@@ -49,11 +85,27 @@ def check_node() -> None:
 
 def sources_digest() -> str:
     """A digest of everything that decides what ``npm ci`` installs."""
-    texts = [(E2E / name).read_bytes() for name in SOURCES]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+    return digest_of(*(E2E / name for name in SOURCES))
+
+
+def digest_of(*files: Path) -> str:
+    """A digest of what the files hold."""
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def install() -> None:
     """Run ``npm ci``; what it prints goes to our own output."""
     if subprocess.run(["npm", "ci"], cwd=E2E, check=False).returncode != 0:
         raise InstallError(f"npm ci failed in {E2E}")
+
+
+def bundle() -> None:
+    """Put each script of ``BUNDLED`` and all it imports into one file; nothing else is changed."""
+    command = (
+        *(str(E2E / "node_modules" / ".bin" / "esbuild"), *(str(JS / name) for name in BUNDLED)),
+        *("--bundle", "--platform=node", "--format=esm", "--out-extension:.js=.mjs"),
+        *("--keep-names", f"--banner:js={REQUIRE}", f"--outdir={BUNDLES}", "--log-level=warning"),
+        *(f"--external:{name}" for name in EXTERNAL),
+    )
+    if subprocess.run(command, check=False).returncode != 0:
+        raise InstallError(f"esbuild failed in {E2E}")

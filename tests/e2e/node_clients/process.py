@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-JS = Path(__file__).resolve().parent.parent / "js"
+from tests.e2e.node_clients.install import script
 
 DEADLINE_S = 30.0
 """How long any one answer may take. Generous: only a client that hangs uses it up."""
@@ -218,12 +218,12 @@ class NodeProcess(LinesProcess):
     """A script in a Node process of its own. A context manager.
 
     Args:
-        script: its name in ``js/``, or its whole path.
+        name: the script's name in ``js/``, or its whole path.
     """
 
-    def __init__(self, script: str | Path) -> None:
-        super().__init__(str(script))
-        self._path = JS / script
+    def __init__(self, name: str | Path) -> None:
+        super().__init__(str(name))
+        self._path = script(name)
 
     def command_line(self) -> Sequence[str]:
         # Node 20 has WebSocket behind this flag; the warning about it would only fill the log
