@@ -191,6 +191,8 @@ class ServerProcess(ABC):
             if self.running:
                 self.stop()
         finally:
+            if self.running:  # interrupted; the guardian, let go below, would not kill it any more
+                self.kill()
             shutil.rmtree(self.directory, ignore_errors=True)
             self._guardian.release()
             self._port.release()
