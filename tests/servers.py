@@ -72,11 +72,23 @@ class PostgresServer(ServerProcess):
         """URL of the database called ``database``, whether it exists or not."""
         return f"postgresql://postgres@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
-    def create_database(self, database: str) -> str:
-        """Make an empty database and return its URL."""
+    def create_database(self, database: str, *, template: str = "template1") -> str:
+        """Make a database and return its URL.
+
+        Args:
+            database: its name.
+            template: the database to copy, to which nobody is connected; an empty one by default.
+        """
+        names = map(sql.Identifier, (database, template))
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return self.database_url(database)
+
+    def has_database(self, database: str) -> bool:
+        """Whether there is a database of this name."""
+        with psycopg.connect(self.url) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", (database,))
+            return found.rowcount > 0
 
     def start(self) -> None:
         if not self._data.exists():

@@ -2,13 +2,18 @@
 
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
+from tests.guardian import Guardian
 from tests.processes import LOOPBACK, ServerFailedError, ServerProcess
+from tests.servers import PostgresServer
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
@@ -33,7 +38,9 @@ class SiteProcess(ServerProcess):
     ``stop`` and ``terminate`` send SIGTERM; ``kill`` sends SIGKILL to the server and its workers.
 
     Args:
-        data_directory: ``SYNCSITE_DATA``; without it one that ends with this object.
+        data_directory: ``SYNCSITE_DATA``, so far empty where the very first start matters. Without
+            it a directory that ends with this object, with migrated databases from the start:
+            that saves a second.
         database_url: a PostgreSQL URL; without it the site is on its embedded SQLite.
         redis_url: the Redis between processes; needed with more than one worker.
         workers: ``WORKERS``.
@@ -57,7 +64,10 @@ class SiteProcess(ServerProcess):
     ) -> None:
         super().__init__()
         self.data_directory = data_directory or self.directory / "data"
-        self.data_directory.mkdir(parents=True, exist_ok=True)
+        if data_directory or database_url:
+            self.data_directory.mkdir(parents=True, exist_ok=True)
+        else:
+            shutil.copytree(_migrated_data(), self.data_directory)
         self._command = command
         self._variables = {
             "HOST": LOOPBACK,
@@ -88,26 +98,14 @@ class SiteProcess(ServerProcess):
         Raises:
             ServerFailedError: it ended with another exit code than 0.
         """
-        done = subprocess.run(
-            [sys.executable, str(MANAGE), *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-        )
-        if done.returncode != 0:
-            raise ServerFailedError(
-                f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}"
-            )
-        return done.stdout
+        return _manage(arguments, self.environment())
 
     def command(self) -> Sequence[str]:
         port = str(self.port)
         return [part.replace("{host}", LOOPBACK).replace("{port}", port) for part in self._command]
 
     def environment(self) -> Mapping[str, str]:
-        inherited = {name: os.environ[name] for name in os.environ.keys() - SITE_VARIABLES}
-        return {**inherited, **self._variables}
+        return _inherited() | self._variables
 
     def is_ready(self) -> bool:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
@@ -118,3 +116,47 @@ class SiteProcess(ServerProcess):
             return False
         finally:
             connection.close()
+
+
+def site_database(postgres: PostgresServer, name: str) -> str:
+    """Make a database with the site's tables, all empty, and return its URL."""
+    template = "migrated"
+    if not postgres.has_database(template):
+        variables = {
+            "DATABASE_URL": postgres.create_database(template),
+            "SYNCSITE_DATA": str(_migrated_data()),  # for its secret key
+        }
+        _manage(["migrate"], _inherited() | variables)
+    return postgres.create_database(name, template=template)
+
+
+@cache
+def _migrated_data() -> Path:
+    # one for each process of the tests; the guardian removes it when the process has ended
+    directory = Path(tempfile.mkdtemp(prefix="migrated-"))
+    _guardians.append(Guardian(directory))
+    data = directory / "data"
+    _manage(["migrate"], _inherited() | {"SYNCSITE_DATA": str(data)})
+    return data
+
+
+_guardians: list[Guardian] = []
+
+
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in os.environ.keys() - SITE_VARIABLES}
+
+
+def _manage(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, str(MANAGE), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    if done.returncode != 0:
+        raise ServerFailedError(
+            f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}"
+        )
+    return done.stdout

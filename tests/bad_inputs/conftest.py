@@ -1,5 +1,6 @@
 """The sites that bad inputs are sent to: one on each engine, for the whole session."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from tests.bad_inputs.messages import CANARY
 from tests.bad_inputs.peers import PEERS, HttpPeer, Peer, new_store_id
 from tests.bad_inputs.site_under_test import SiteUnderTest, serve
 from tests.servers import PostgresServer
+from tests.site_process import site_database
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -68,4 +70,5 @@ def _new_database(engine: str, name: str, request: pytest.FixtureRequest) -> str
     if engine == "sqlite":
         return None
     postgres: PostgresServer = request.getfixturevalue("postgres_server")
-    return postgres.create_database(name)
+    # an engine may get its turn again: pytest-xdist hands out the tests in any order
+    return site_database(postgres, f"{name}_{uuid.uuid4().hex}")

@@ -137,7 +137,7 @@ def serve(*, database_url: str | None, environment: Mapping[str, str]) -> Iterat
     """Serve a site on that PostgreSQL database, or on SQLite; its whole log is checked at the end.
 
     Args:
-        database_url: of an empty database; None for SQLite.
+        database_url: of a database with empty tables; None for SQLite.
         environment: of the site.
     """
     process = SiteProcess(database_url=database_url, environment=environment)

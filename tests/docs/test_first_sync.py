@@ -32,16 +32,17 @@ def test_make_run_and_make_test_are_the_two_commands() -> None:
     assert block.text.splitlines() == ["make run", "make test"]
 
 
-def test_make_run_serves_keeps_the_data_and_prints_the_password_once() -> None:
+def test_make_run_serves_keeps_the_data_and_prints_the_password_once(tmp_path: Path) -> None:
     venv = sys.prefix  # installed already, by whoever runs this
     site = SiteProcess(
+        data_directory=tmp_path / "data",
         command=(
             "make",
             f"--directory={ROOT}",
             f"VENV={venv}",
             f"--old-file={venv}/.runtime",
             "run",
-        )
+        ),
     )
 
     with site:

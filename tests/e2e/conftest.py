@@ -3,13 +3,12 @@
 import sys
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.node_clients import Transport, ensure_chat_package
 from tests.servers import PostgresServer, ValkeyServer
-from tests.site_process import SiteProcess
+from tests.site_process import SiteProcess, site_database
 
 DAPHNE = (
     sys.executable,
@@ -23,16 +22,14 @@ def _npm_packages() -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[tuple[str, str]]:
-    """A PostgreSQL and a Valkey, by their URLs."""
-    with PostgresServer() as postgres, ValkeyServer() as valkey:
-        yield postgres.create_database("e2e"), valkey.url
+def cluster(postgres_server: PostgresServer) -> Iterator[tuple[str, str]]:
+    """A PostgreSQL database and a Valkey, by their URLs."""
+    with ValkeyServer() as valkey:
+        yield site_database(postgres_server, "e2e"), valkey.url
 
 
 @pytest.fixture(scope="session", params=["embedded", "cluster", "daphne"])
-def site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SiteProcess]:
+def site(request: pytest.FixtureRequest) -> Iterator[SiteProcess]:
     """A running site that a test must leave running."""
     match request.param:
         case "embedded":
@@ -41,16 +38,9 @@ def site(
             postgres_url, valkey_url = request.getfixturevalue("cluster")
             site = SiteProcess(database_url=postgres_url, redis_url=valkey_url, workers=2)
         case _:
-            site = migrated_site(tmp_path_factory.mktemp("daphne"), DAPHNE)
+            site = SiteProcess(command=DAPHNE)
     with site:
         yield site
-
-
-def migrated_site(data_directory: Path, command: tuple[str, ...]) -> SiteProcess:
-    """A site that another command than ``serve`` will run; only ``serve`` migrates by itself."""
-    site = SiteProcess(data_directory=data_directory, command=command)
-    site.manage("migrate")
-    return site
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """Django's own ``runserver``, which daphne's replaces, serves real clients as well."""
 
 import sys
-from pathlib import Path
 
-from tests.e2e.conftest import migrated_site, url_of
+from tests.e2e.conftest import url_of
 from tests.e2e.node_clients import NodeSyncClient, Transport
 from tests.factories import make_events, wire_events
+from tests.site_process import SiteProcess
 
 RUNSERVER = (sys.executable, "manage.py", "runserver", "--noreload", "{host}:{port}")
 
 
-async def test_a_client_pushes_and_pulls(
-    tmp_path: Path, transport: Transport, store_id: str
-) -> None:
-    with migrated_site(tmp_path, RUNSERVER) as site:
+async def test_a_client_pushes_and_pulls(transport: Transport, store_id: str) -> None:
+    with SiteProcess(command=RUNSERVER) as site:
         async with NodeSyncClient.open(
             url=url_of(site, transport), store_id=store_id, transport=transport
         ) as client:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.history.history import Recorder
 from tests.servers import PostgresServer, ValkeyServer
-from tests.site_process import SiteProcess
+from tests.site_process import SiteProcess, site_database
 
 ENVIRONMENT = {"SYNCSITE_ACCESS_LOG": "0"}
 
@@ -39,8 +39,8 @@ def site() -> Iterator[SiteProcess]:
 
 @pytest.fixture
 def database_url(postgres_server: PostgresServer) -> str:
-    """A PostgreSQL database of this test's own."""
-    return postgres_server.create_database(f"faults_{next(_databases)}")
+    """A PostgreSQL database of this test's own, with the site's tables."""
+    return site_database(postgres_server, f"faults_{next(_databases)}")
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ OWN_TABLE = {"default": "auth_user", "livesync": "livesync_store"}
 
 
 @pytest.fixture
-def site() -> Iterator[SiteProcess]:
-    made = SiteProcess()
+def site(tmp_path: Path) -> Iterator[SiteProcess]:
+    made = SiteProcess(data_directory=tmp_path / "data")
     yield made
     made.close()
 

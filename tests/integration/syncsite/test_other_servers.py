@@ -25,15 +25,9 @@ QUERY = "storeId=a&payload=%22CANARY%22"
 
 @pytest.fixture(scope="module", params=COMMANDS)
 def site(request: pytest.FixtureRequest) -> Iterator[SiteProcess]:
-    made = SiteProcess(
-        command=COMMANDS[request.param], environment={"PYTHONPATH": str(MANAGE.parent)}
-    )
-    try:
-        made.manage("migrate")
-        made.start()
+    environment = {"PYTHONPATH": str(MANAGE.parent)}
+    with SiteProcess(command=COMMANDS[request.param], environment=environment) as made:
         yield made
-    finally:
-        made.close()
 
 
 def get(site: SiteProcess, path: str) -> tuple[int, bytes]:

@@ -1,7 +1,5 @@
 """Three aliases on one PostgreSQL: one history of migrations, one set of tables."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -11,15 +9,9 @@ from tests.site_process import SiteProcess
 TABLES = {"auth_user", "django_session", "django_migrations", "livesync_store"}
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with PostgresServer() as made:
-        yield made
-
-
 @pytest.fixture
-def url(postgres: PostgresServer, request: pytest.FixtureRequest) -> str:
-    return postgres.create_database(request.node.name)
+def url(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> str:
+    return postgres_server.create_database(request.node.name)
 
 
 def tables(url: str) -> set[str]:

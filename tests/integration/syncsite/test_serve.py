@@ -41,6 +41,13 @@ def site() -> Iterator[SiteProcess]:
         yield made
 
 
+@pytest.fixture
+def new_site(tmp_path: Path) -> Iterator[SiteProcess]:
+    """A site that has found nothing in its data directory."""
+    with SiteProcess(data_directory=tmp_path / "data") as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
 def lasting_site() -> Iterator[SiteProcess]:
     """One site for all tests that leave it as they found it."""
@@ -68,13 +75,15 @@ def test_it_tells_where_everything_is(lasting_site: SiteProcess) -> None:
     assert str(lasting_site.data_directory) in lasting_site.log
 
 
-def test_the_first_start_alone_makes_an_admin(site: SiteProcess) -> None:
-    (password,) = PASSWORD.findall(site.log)
-    site.restart()
+def test_the_first_start_alone_makes_an_admin(new_site: SiteProcess) -> None:
+    (password,) = PASSWORD.findall(new_site.log)
+    new_site.restart()
 
-    assert PASSWORD.findall(site.log) == [password]
+    assert PASSWORD.findall(new_site.log) == [password]
     check = "from django.contrib.auth import authenticate as a; print(a(username='admin', password="
-    assert site.manage("shell", "--no-imports", "-c", f"{check}{password!r}))").strip() == "admin"
+    assert (
+        new_site.manage("shell", "--no-imports", "-c", f"{check}{password!r}))").strip() == "admin"
+    )
 
 
 def test_the_operator_may_choose_the_admins_password(tmp_path: Path) -> None:
@@ -121,11 +130,11 @@ def test_deleting_the_data_directory_resets_everything(site: SiteProcess) -> Non
     assert len({first, *PASSWORD.findall(site.log)}) == 2
 
 
-def test_the_data_is_for_its_owner_only(lasting_site: SiteProcess) -> None:
-    assert lasting_site.data_directory.stat().st_mode & 0o777 == 0o700
-    assert {file.stat().st_mode & 0o777 for file in lasting_site.data_directory.iterdir()} == {
-        0o600
-    }
+def test_the_data_is_for_its_owner_only(new_site: SiteProcess) -> None:
+    directory = new_site.data_directory
+
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in directory.iterdir()} == {0o600}
 
 
 def test_a_taken_port_is_one_clear_line(lasting_site: SiteProcess) -> None:

@@ -14,11 +14,11 @@ from tests.site_process import SiteProcess
 def sites(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[SiteProcess]]:
     if request.param == "sqlite":
         made = [SiteProcess(data_directory=tmp_path / "data") for _ in range(2)]
-        yield made
     else:
-        with PostgresServer() as postgres:
-            made = [SiteProcess(database_url=postgres.url) for _ in range(2)]
-            yield made
+        postgres: PostgresServer = request.getfixturevalue("postgres_server")
+        url = postgres.create_database("starts at once")
+        made = [SiteProcess(database_url=url) for _ in range(2)]
+    yield made
     for site in made:
         site.close()
 
