@@ -5,6 +5,7 @@
 # make drill  the fault tests at full length
 #
 # ARGS is passed on: make test ARGS="-k drain", make run ARGS="--port 9000"
+# JOBS is how many tests run at once: much of their time they wait; make test JOBS=0 for one process
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -12,6 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 NODE_STAMP := tests/e2e/node_modules/.installed
 ARGS ?=
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: run test lint bench drill
 
@@ -19,7 +21,7 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/python manage.py serve $(ARGS)
 
 test: $(VENV)/.development $(NODE_STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) $(ARGS)
 
 drill: $(VENV)/.development $(NODE_STAMP)
 	$(BIN)/python -m pytest --drill $(ARGS)

@@ -1,16 +1,21 @@
 """What every test may use: the embedded servers, how hypothesis runs, and what a drill is.
 
+``make test`` has several workers (pytest-xdist); each has its own servers and directories.
+
 A drill (``pytest --drill``, ``make drill``) runs the fault tests at full length. It selects the
 tests with a ``figure``, which is larger there, and those marked ``drill``, which run only there.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import hypothesis
 import pytest
 
 from tests.servers import PostgresServer, ValkeyServer
+
+if TYPE_CHECKING:
+    from tests.sharing_out import TogetherScheduling
 
 # no deadline: a busy machine is no failure; no database: examples worth keeping are in the tests
 hypothesis.settings.register_profile("tests", deadline=None, database=None, print_blob=True)
@@ -33,6 +38,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if not _is_chosen(item, is_drill=is_drill)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if _is_chosen(item, is_drill=is_drill)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "TogetherScheduling":
+    # only now: the tests also run without pytest-xdist
+    from tests.sharing_out import TogetherScheduling
+
+    config.option.loadscopereorder = False  # keeps the order of the collection
+    return TogetherScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
