@@ -31,8 +31,8 @@ def ensure_chat_package() -> None:
         InstallError: Node or npm is missing or too old, or a command of theirs failed.
     """
     ensure_installed()
-    link_dependencies()
     with package_to_itself():
+        link_dependencies()
         digest = sources_digest()
         if not STAMP.exists() or STAMP.read_text() != digest:
             run("npm", "run", "--silent", "build")
