@@ -19,6 +19,7 @@ MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 SITE_VARIABLES = frozenset(
     {
+        *("ARGS", "MAKEFLAGS", "MAKEOVERRIDES"),  # what ``make test`` was told
         "DATABASE_URL",
         "DJANGO_SETTINGS_MODULE",
         "HOST",
