@@ -40,6 +40,8 @@ class Backend:
     target: dict[str, str]
     process: ServerProcess | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    is_settled: bool = False
+    """Whether a bot has written to it for a while."""
 
 
 class DurableValkeyServer(ValkeyServer):

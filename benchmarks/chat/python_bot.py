@@ -28,6 +28,7 @@ def main() -> None:
 async def _measure(plan: dict[str, Any]) -> Metrics:
     state = ADAPTERS[plan["target"]["adapter"]](plan["target"])
     await state.connect()
+    await _settle(state, plan["settleS"])
     figures: Metrics = {"generator_busy": 0.0}
     for concurrency in plan["concurrency"]:
         callers = [await subscribed_caller(state) for _ in range(concurrency)]
@@ -37,6 +38,15 @@ async def _measure(plan: dict[str, Any]) -> Metrics:
         figures["generator_busy"] = max(figures["generator_busy"], run.busy)
     await state.disconnect()
     return figures
+
+
+async def _settle(state: StateAdapter, seconds: float) -> None:
+    """Write for a while, so that a new database's files have their size; see ``node/loop.mjs``."""
+    end = time.perf_counter() + seconds
+    for number in count():
+        if time.perf_counter() > end:
+            return
+        await state.set(f"settle:{number % 100}", {"step": number}, 60_000)
 
 
 class ClosedLoop:

@@ -33,7 +33,7 @@ async def chat_queue(backend: Backend, scale: Scale) -> Metrics:
 
 async def chat_lock(backend: Backend, scale: Scale) -> Metrics:
     """Rounds in which 64 ask for one lock at once: exactly one gets it, and releases it."""
-    return await node_load({**_plan("contention", backend, scale)})
+    return await node_load(_plan("contention", backend, scale))
 
 
 async def chat_methods(backend: Backend, scale: Scale) -> Metrics:
@@ -58,9 +58,12 @@ async def _mix(mix: str, backend: Backend, scale: Scale) -> Metrics:
 
 
 def _plan(load: str, backend: Backend, scale: Scale, *, share: float = 1.0) -> dict[str, Any]:
+    settle_s = 0.0 if backend.is_settled else scale.warm_up_s
+    backend.is_settled = True
     return {
         "target": backend.target,
         "load": load,
+        "settleS": settle_s,
         "concurrency": CONCURRENCY,
         "seconds": scale.seconds * share,
         "warmUpS": scale.warm_up_s * share,

@@ -35,6 +35,16 @@ export async function closedLoop({ concurrency, warmUpS, seconds, makeCaller }) 
   return { ...summary(latencies, closedAt - from), busy: busyShare(cpu, closedAt - start) }
 }
 
+/**
+ * Write for a while, so that a new server's files have their size: a log that still grows takes two
+ * to three times as long to sync as one whose old parts are written again.
+ */
+export async function settle(state, seconds) {
+  let count = 0
+  const makeCaller = () => () => state.set(`settle:${count % 100}`, { step: count++ }, 60_000)
+  await closedLoop({ concurrency: 1, warmUpS: 0, seconds, makeCaller })
+}
+
 /** Do `count` things, `make(number)`, up to 64 at a time. */
 export async function fill(count, make) {
   let next = 0
