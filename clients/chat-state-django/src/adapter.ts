@@ -28,6 +28,8 @@ const system: Platform = { openSocket, clock: systemClock, random: Math.random }
 
 interface AcquiredLock {
   readonly token: string
+  /** What the server made of the ttl: it rounds up, and ends at ten years. */
+  readonly ttlMs: number
 }
 
 interface Stranded {
@@ -236,8 +238,8 @@ export class DjangoStateAdapter implements StateAdapter {
     const members = { ttlMs: jsonText(ttlMs) }
     const { value, sentAt } = await this.#callThread('acquireLock', threadId, members)
     if (value === null) return null
-    const { token } = value as AcquiredLock
-    return { threadId, token, expiresAt: sentAt + ttlMs }
+    const acquired = value as AcquiredLock
+    return { threadId, token: acquired.token, expiresAt: sentAt + acquired.ttlMs }
   }
 
   async #afterRelease(threadId: string, released: Promise<Reply>): Promise<void> {

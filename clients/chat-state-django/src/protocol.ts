@@ -68,9 +68,13 @@ export function jsonText(value: unknown): string {
   return JSON.stringify(value) ?? 'null'
 }
 
-/** A count or a ttl that may be left out: undefined, null, 0, NaN and Infinity all mean "no bound". */
+/**
+ * A count or a ttl that may be left out: undefined, null, 0, NaN and Infinity all mean "no bound".
+ * What is no number at all is for the server to refuse: '10' does not mean "for ever".
+ */
 export function optionalNumber(value: number | null | undefined): string | undefined {
-  return value && Number.isFinite(value) ? String(value) : undefined
+  if (value === undefined || value === null || value === 0) return undefined
+  return typeof value === 'number' && !Number.isFinite(value) ? undefined : jsonText(value)
 }
 
 /**

@@ -53,6 +53,13 @@ test('a lock without any time is handed over all the same', async () => {
   assert.deepEqual(returned, { threadId: 't', token: 'secret', expiresAt: NOW - 1 })
 })
 
+test('a lock lasts as long as the server says', async () => {
+  const answer = { token: 'secret', fence: 9, ttlMs: 1_501 }
+  const { returned } = await exchange((state) => state.acquireLock('t', 1_500.5), answer)
+
+  assert.deepEqual(returned, { threadId: 't', token: 'secret', expiresAt: NOW + 1_501 })
+})
+
 test('the ttl of a lock counts from its first sending', async () => {
   const bench = await Bench.connected()
   const call = bench.state.acquireLock('t', 30_000)
@@ -128,6 +135,16 @@ test('a ttl of undefined, 0, NaN or Infinity means for ever and is left out', as
   for (const ttlMs of [undefined, 0, Number.NaN, Number.POSITIVE_INFINITY]) {
     const { sent } = await exchange((state) => state.set('k', 1, ttlMs as number), null)
     assert.deepEqual(sent, { op: 'set', key: 'k', value: 1 })
+  }
+})
+
+test('a ttl or bound that is no number is left to the server, not taken for none', async () => {
+  for (const wrong of ['10', true, [], {}] as unknown as number[]) {
+    const set = await exchange((state) => state.set('k', 1, wrong), null)
+    assert.deepEqual(set.sent, { op: 'set', key: 'k', value: 1, ttlMs: wrong })
+    const options = { maxLength: wrong, ttlMs: wrong }
+    const append = await exchange((state) => state.appendToList('k', 1, options), null)
+    assert.deepEqual(append.sent, { op: 'appendToList', key: 'k', value: 1, ...options })
   }
 })
 
