@@ -1,10 +1,14 @@
 """Every way in that the suite is run against."""
 
-from tests.chat_conformance.subjects import node_bridge, services, socket
+from tests.chat_conformance.subjects import node_bridge, python_adapters, services, socket
 from tests.chat_conformance.subjects.subject import Feature, Kind
 
 _NPM_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.JAVASCRIPT
 _OPERATIONS = Feature.SHARED | Feature.TEXTS | Feature.LIMITS
+
+_PYTHON_ADAPTER = (
+    Feature.CONNECTS | Feature.SHARED | Feature.OBJECTS | Feature.NUMBERS | Feature.LIMITS
+)
 
 KINDS = [
     Kind(name="state-memory", features=_NPM_ADAPTER, open=node_bridge.open_memory),
@@ -19,6 +23,17 @@ KINDS = [
         features=_OPERATIONS,
         open=services.open_services("postgresql"),
     ),
+    Kind(
+        name="in-process-sqlite",
+        features=_PYTHON_ADAPTER,
+        open=python_adapters.open_in_process("sqlite"),
+    ),
+    Kind(
+        name="in-process-postgresql",
+        features=_PYTHON_ADAPTER,
+        open=python_adapters.open_in_process("postgresql"),
+    ),
+    Kind(name="remote", features=_PYTHON_ADAPTER, open=python_adapters.open_remote),
     Kind(name="socket", features=_OPERATIONS, open=socket.open_sockets),
     Kind(
         name="chat-state-django",

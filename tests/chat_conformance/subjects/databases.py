@@ -10,6 +10,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from chatstate.services.execute import get_database, get_writer
+from chatstate.services.threads import get_readers
 from syncsite.databases import databases
 
 ALIAS = "chatstate"
@@ -30,7 +31,7 @@ async def services_on(engine: str, request: pytest.FixtureRequest) -> AsyncItera
         try:
             yield
         finally:
-            await asyncio.to_thread(get_writer(ALIAS).stop)
+            await asyncio.to_thread(_stop_services)
             _forget_services()
 
 
@@ -65,6 +66,11 @@ def _migrate() -> None:
         del connections[ALIAS]  # this thread may come back when the alias is another database
 
 
+def _stop_services() -> None:
+    get_writer(ALIAS).stop()
+    get_readers().stop()
+
+
 def _forget_services() -> None:
-    for cached in (get_writer, get_database):
+    for cached in (get_writer, get_database, get_readers):
         cached.cache_clear()

@@ -113,8 +113,8 @@ def _enqueue(thread_id: str, entry: Entry, max_size: Any) -> Members:
     return {
         "threadId": thread_id,
         "message": _json(entry["message"]),
-        "enqueuedAt": entry["enqueuedAt"],
-        "expiresAt": entry["expiresAt"],
+        "enqueuedAt": entry.get("enqueuedAt", UNDEFINED),
+        "expiresAt": entry.get("expiresAt", UNDEFINED),
         "sentAt": _now_ms(),
         "maxSize": max_size,
         "requestId": request_id(),
