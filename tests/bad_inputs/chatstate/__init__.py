@@ -1,0 +1,1 @@
+"""What no bot sends: every way in refuses it with the agreed code and field, and goes on."""
