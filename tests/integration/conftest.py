@@ -1,5 +1,6 @@
 """Each database engine as a fixture, so that a test of storage is written once and runs on all."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ class Databases:
         url = ""
         if vendor == "postgresql":
             server = self._request.getfixturevalue("postgres_server")
-            url = server.create_database("storage tests")
+            url = server.create_database(f"storage tests {uuid.uuid4().hex}")
         alias = self._alias
         config: dict[str, Any] = connections.configure_settings(databases(url, self._directory))[
             alias

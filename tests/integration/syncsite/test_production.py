@@ -25,8 +25,9 @@ SAFE = {
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[SiteProcess]:
-    with SiteProcess(environment=SAFE) as made:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
+    directory = tmp_path_factory.mktemp("production") / "data"
+    with SiteProcess(data_directory=directory, environment=SAFE) as made:
         yield made
 
 
