@@ -5,7 +5,7 @@ import inspect
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from chatstate.adapters.sdk import Lock, QueueEntry, StateNotConnectedError
@@ -47,8 +47,8 @@ logger = logging.getLogger(__name__)
 EXTEND_TIMEOUT_S = 8.0
 """Below the 10 s between two of Chat's heartbeats: the next one may still save the lock."""
 
-RELEASE_TIMEOUT_S = 3.0
-"""Chat releases behind each message; what is not released lapses by its ttl."""
+RELEASE_PATIENCE_S = 3.0
+"""Chat releases behind each message; it need not wait for a server that is away."""
 
 StrandedHandler = Callable[[str], Awaitable[None] | None]
 """Told of a stranded queue by its lock key, which is a thread id or a channel id."""
@@ -80,7 +80,7 @@ class TransportStateAdapter:
         self._key_shard = key_shard
         self._on_stranded = on_stranded
         self._now_ms = now_ms
-        self._handling: set[asyncio.Task[None]] = set()
+        self._going_on: set[asyncio.Task[None]] = set()
 
     async def connect(self) -> None:
         """Make ready, unless that was done. After a failure it can be called again.
@@ -119,18 +119,18 @@ class TransportStateAdapter:
         return await self._acquire(thread_id, ttl_ms) if is_stale else lock
 
     async def release_lock(self, lock: Lock) -> None:
-        """Give the lock back, if it still holds; takes no longer than a few seconds.
+        """Give the lock back, if it still holds; returns after a few seconds at the latest.
 
-        What goes wrong is logged, not raised: the lock lapses by its ttl, and Chat would take the
-        error for one of the message.
+        The release itself is tried for as long as every call, so that a thread is free as soon as
+        a server that was away is back. What goes wrong is logged, not raised: the lock lapses by
+        its ttl, and Chat would take the error for one of the message.
         """
         operation = ReleaseLock(**self._thread(lock.thread_id), token=text("token", lock.token))
-        try:
-            released = await self._value(operation, timeout_s=RELEASE_TIMEOUT_S)
-        except ChatstateError as error:
-            logger.warning("a lock could not be released, and lapses by its ttl: %s", error)
-            return
-        self._tell_if_stranded(lock.thread_id, released)
+        self._refuse_unless_open()
+        release = self._keep(self._release(operation))
+        done, _ = await asyncio.wait({release}, timeout=RELEASE_PATIENCE_S)
+        for each in done:
+            each.result()  # raises only what is no answer of the server
 
     async def extend_lock(self, lock: Lock, ttl_ms: int) -> bool:
         """Hold the lock for ``ttl_ms`` from now; False: it is held no more."""
@@ -226,6 +226,14 @@ class TransportStateAdapter:
         depth: int = await self._value(QueueDepth(**self._thread(thread_id)))
         return depth
 
+    async def _release(self, operation: ReleaseLock) -> None:
+        try:
+            released = await self._value(operation)
+        except ChatstateError as error:
+            logger.warning("a lock could not be released, and lapses by its ttl: %s", error)
+            return
+        self._tell_if_stranded(operation.thread_id, released)
+
     async def _acquire(self, thread_id: str, ttl_ms: int) -> Lock | None:
         operation = AcquireLock(
             **self._thread(thread_id),
@@ -243,9 +251,12 @@ class TransportStateAdapter:
         return from_json((await self._call(operation, timeout_s=timeout_s)).text)
 
     async def _call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
+        self._refuse_unless_open()
+        return await self._transport.call(operation, timeout_s=timeout_s)
+
+    def _refuse_unless_open(self) -> None:
         if not self._transport.is_open:
             raise StateNotConnectedError(type(self).__name__)
-        return await self._transport.call(operation, timeout_s=timeout_s)
 
     def _thread(self, thread_id: Any) -> dict[str, Any]:
         members = {"thread_id": text("threadId", thread_id)}
@@ -257,9 +268,18 @@ class TransportStateAdapter:
 
     def _tell_if_stranded(self, thread_id: str, answer: dict[str, Any]) -> None:
         if answer["stranded"] and self._on_stranded is not None:
-            task = asyncio.get_running_loop().create_task(self._tell_stranded(thread_id))
-            self._handling.add(task)  # the loop alone would let go of it
-            task.add_done_callback(self._handling.discard)
+            self._keep(self._tell_stranded(thread_id))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._going_on.add(task)  # the loop alone would let go of it
+        task.add_done_callback(self._let_go)
+        return task
+
+    def _let_go(self, task: "asyncio.Task[None]") -> None:
+        self._going_on.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, as there may be nobody left who would be told
 
     async def _tell_stranded(self, thread_id: str) -> None:
         assert self._on_stranded is not None
