@@ -59,7 +59,8 @@ def process_of(name: str, request: pytest.FixtureRequest) -> BotProcess:
     python = {"python": newer_python_of(request.config)} if language == "newer-python" else {}
     if name.endswith("-direct"):
         site: BotSite = request.getfixturevalue("bot_site")
-        return PythonBots(**python, environment=site.process.environment())
+        settings = {"DJANGO_SETTINGS_MODULE": "syncsite.settings"}
+        return PythonBots(**python, environment={**site.process.environment(), **settings})
     return PythonBots(**python)
 
 

@@ -18,13 +18,20 @@ from tests.site_process import SiteProcess
 NAMESPACE = "bots"
 
 NODE_CREWS = ["node-memory", "node-remote", "node-cluster"]
-PYTHON_CREWS = ["python-memory"]
-NEWER_PYTHON_CREWS = ["newer-python-memory"]
+PYTHON_CREWS = ["python-memory", "python-remote", "python-direct"]
+NEWER_PYTHON_CREWS = ["newer-python-memory", "newer-python-remote", "newer-python-direct"]
 
-MODERN_CREWS = [*NODE_CREWS, *NEWER_PYTHON_CREWS]
+OLD_MIXED_CREWS = [
+    "node-remote+python-remote",
+    "python-remote+node-remote",
+    "python-direct+node-remote",
+]
+MODERN_MIXED_CREWS = ["newer-python-remote+node-remote", "node-remote+newer-python-direct"]
+
+MODERN_CREWS = [*NODE_CREWS, *NEWER_PYTHON_CREWS, *MODERN_MIXED_CREWS]
 """Of Chat SDK 4.41, which has burst, heartbeats and transcripts; 4.27 has none of them."""
 
-CREWS = [*MODERN_CREWS, *PYTHON_CREWS]
+CREWS = [*MODERN_CREWS, *PYTHON_CREWS, *OLD_MIXED_CREWS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 import chat_sdk.chat
 import chat_sdk.types
 from chat_sdk import Chat
-from chat_sdk.types import ConcurrencyConfig, Message, StateAdapter
+from chat_sdk.types import ConcurrencyConfig, Message
 
 from tests.e2e.chat_bots.fake_platform import FakePlatform
 from tests.e2e.chat_bots.lines import serve
@@ -29,17 +29,25 @@ class Bot:
     """One bot: its chat, its platform, and what its handlers did.
 
     Args:
-        state: where it keeps what it must not forget.
+        state: the adapter that it gets, for ``open_state``.
+        rescues: whether it handles what was stranded in its queues.
         keeps_history: whether it keeps its threads' messages.
         lets_abort: whether its handlers can be stopped; they cannot before 0.4.41.
         options: more arguments for ``Chat``.
     """
 
     def __init__(
-        self, state: StateAdapter, *, keeps_history: bool, lets_abort: bool, options: Any
+        self,
+        state: dict[str, Any],
+        *,
+        rescues: bool,
+        keeps_history: bool,
+        lets_abort: bool,
+        options: Any,
     ) -> None:
         self.pauses = Pauses()
-        self.state: Any = PausingState(self.pauses, state)
+        adapter = open_state(**state, on_stranded=self._rescue if rescues else None)
+        self.state: Any = PausingState(self.pauses, adapter)
         self.platform = FakePlatform(keeps_history=keeps_history, lets_abort=lets_abort)
         self.chat = Chat(
             user_name="bot",
@@ -54,6 +62,13 @@ class Bot:
         self.chat.on_mention(self._welcome)
         self.chat.on_subscribed_message(self._handler("heard"))
         self.chat.on_message(re.compile("^!"))(self._handler("command"))
+
+    async def _rescue(self, lock_key: str) -> None:
+        while (entry := await self.state.dequeue(lock_key)) is not None:
+            message = entry.message
+            # claimed as seen when it first came, it would pass as a duplicate
+            await self.state.delete(f"dedupe:{self.platform.name}:{message.id}")
+            self.chat.process_message(self.platform, message.thread_id, message)
 
     async def _welcome(self, thread: Any, message: Message, context: Any = None) -> None:
         await thread.subscribe()
@@ -157,6 +172,7 @@ class Bots:
         keepsHistory: bool = False,  # noqa: N803
         keepsTranscripts: bool = False,  # noqa: N803
         letsAbort: bool = False,  # noqa: N803
+        rescues: bool = False,
         lockTtlMs: int = USUAL_LOCK_TTL_MS,  # noqa: N803
     ) -> None:
         """Make a bot; ``lockTtlMs`` is that of every bot of this process from now on."""
@@ -171,7 +187,8 @@ class Bots:
             options["transcripts"] = types.TranscriptsConfig()
             options["identity"] = lambda context: context.author.user_id
         made = Bot(
-            open_state(**state),
+            state,
+            rescues=rescues,
             keeps_history=keepsHistory,
             lets_abort=letsAbort,
             options=options,

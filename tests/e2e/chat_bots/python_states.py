@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chat_sdk.state.memory import MemoryStateAdapter
@@ -58,28 +59,35 @@ class PausingState:
         return entry
 
 
-def open_state(kind: str, **options: Any) -> StateAdapter:
-    """The adapter that ``kind`` names; each call makes its own, but for memory."""
-    makers = {"memory": _memory, "remote": _remote, "direct": _direct}
-    return makers[kind](**options)
+StrandedHandler = Callable[[str], Awaitable[None]]
+
+
+def open_state(
+    kind: str, *, on_stranded: StrandedHandler | None = None, **options: Any
+) -> StateAdapter:
+    """The adapter that ``kind`` names; each call makes its own, but for memory.
+
+    Args:
+        kind: memory, remote or direct.
+        on_stranded: told of stranded queues, which memory does not notice.
+        options: what the kind needs.
+    """
+    match kind:
+        case "remote":
+            from chatstate.adapters import RemoteStateAdapter
+
+            return RemoteStateAdapter(**options, on_stranded=on_stranded)
+        case "direct":
+            import django
+
+            django.setup()
+            from chatstate.adapters import DjangoStateAdapter
+
+            return DjangoStateAdapter(**options, on_stranded=on_stranded)
+    return _memory(**options)
 
 
 @functools.cache
 def _memory(*, name: str) -> StateAdapter:
     # one for all bots of this process that give the same name: memory is all they could share
     return MemoryStateAdapter()
-
-
-def _remote(*, url: str, token: str) -> StateAdapter:
-    from chatstate.adapters import RemoteStateAdapter
-
-    return RemoteStateAdapter(url=url, token=token)
-
-
-def _direct(*, namespace: str) -> StateAdapter:
-    import django
-
-    django.setup()
-    from chatstate.adapters import DjangoStateAdapter
-
-    return DjangoStateAdapter(namespace=namespace)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
-from tests.e2e.chat_bots import Bot, NodeBots, Run, eventually
+from tests.e2e.chat_bots import Bot, BotProcess, NodeBots, PythonBots, Run, eventually
 from tests.e2e.chat_bots.crews import BotSite
 from tests.e2e.node_clients import NodeClientError
 from tests.site_process import SiteProcess
@@ -40,9 +40,9 @@ def site(site_of_module: BotSite) -> BotSite:
 
 @pytest.fixture
 async def trio(site: BotSite) -> AsyncIterator[Sequence[Bot]]:
-    """Three bots on one site, in processes of their own."""
+    """Three bots of two languages on one site, in processes of their own."""
     modern = NodeBots(platform_websocket=True)
-    async with modern as one, NodeBots() as two, NodeBots() as three:
+    async with modern as one, NodeBots() as two, PythonBots() as three:
         yield [
             await process.open(
                 state=site.remote,
@@ -143,10 +143,11 @@ async def test_a_restarted_server_knows_what_was_handled(
     assert await third.posts(thread) == []
 
 
+@pytest.mark.parametrize("makes_first", [NodeBots, PythonBots])
 async def test_a_lock_released_while_the_server_was_away_is_free_afterwards(
-    site: BotSite, thread: str
+    site: BotSite, thread: str, makes_first: type[BotProcess]
 ) -> None:
-    async with NodeBots() as one, NodeBots() as two:
+    async with makes_first() as one, NodeBots() as two:
         first, second = [
             await process.open(state=site.remote, lock_ttl_ms=LONG_LOCK_TTL_MS)
             for process in (one, two)
@@ -164,7 +165,7 @@ async def test_a_lock_released_while_the_server_was_away_is_free_afterwards(
 
 async def test_a_killed_bots_thread_goes_on_without_it(site: BotSite, thread: str) -> None:
     options = {"state": site.remote, "concurrency": QUEUE, "lock_ttl_ms": BOT_LOCK_TTL_MS}
-    async with NodeBots() as mortal, NodeBots() as other:
+    async with NodeBots() as mortal, PythonBots() as other:
         first, second = await mortal.open(**options), await other.open(**options)
         await first.say(thread, "@bot hi")
         one = first.deliver(thread, "one hold")

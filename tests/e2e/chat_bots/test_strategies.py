@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from tests.e2e.chat_bots import Bot, eventually
-from tests.e2e.chat_bots.crews import CREWS, MODERN_CREWS, Crew
+from tests.e2e.chat_bots.crews import MODERN_CREWS, PYTHON_CREWS, Crew
 from tests.e2e.node_clients import NodeClientError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OLD_CREWS = [crew for crew in CREWS if crew not in MODERN_CREWS]
 DEBOUNCE_MS = 150
 LOCK_TTL_MS = 1_500
 A_LOCK_LATER_S = LOCK_TTL_MS / 1000 * 1.4
@@ -248,7 +247,7 @@ async def test_who_lost_a_lock_leaves_the_queue_to_his_successor(crew: Crew, thr
     assert await second.posts(thread) == ["heard three hold", "heard two"]
 
 
-@pytest.mark.parametrize("crew", OLD_CREWS, indirect=True)
+@pytest.mark.parametrize("crew", PYTHON_CREWS, indirect=True)
 async def test_without_a_heartbeat_a_lock_ends_under_its_handler(crew: Crew, thread: str) -> None:
     first, second = await crew.pair(lock_ttl_ms=LOCK_TTL_MS)
     await first.say(thread, "@bot hi")
