@@ -95,6 +95,9 @@ def digest_of(*files: Path) -> str:
 
 def install() -> None:
     """Run ``npm ci``; what it prints goes to our own output."""
+    modules = E2E / "node_modules"
+    if modules.is_symlink():
+        modules.unlink()  # npm would empty the directory of another clone
     if subprocess.run(["npm", "ci"], cwd=E2E, check=False).returncode != 0:
         raise InstallError(f"npm ci failed in {E2E}")
 
