@@ -2,17 +2,20 @@ import type { Adapter, Message, QueueEntry, StateAdapter, WebhookOptions } from 
 
 import { DjangoStateAdapter } from './adapter.js'
 
+/** A message as it comes out of a queue. */
+type KeptMessage = ReturnType<Message['toJSON']>
+
 /** Chat's own prefix for the lists of thread and channel history. */
 const HISTORY_PREFIX = 'msg-history:'
 
 /** What the rescue needs of a `Chat`. */
 export interface RescuableChat {
   getState(): StateAdapter
-  getAdapter(name: string): Adapter
+  getAdapter(name: string): Adapter | undefined
   processMessage(
     adapter: Adapter,
     threadId: string,
-    message: Message,
+    message: () => Promise<Message>,
     options?: WebhookOptions,
   ): Promise<void> | void
 }
@@ -62,37 +65,49 @@ class Rescue {
     try {
       do {
         this.#running.set(lockKey, false)
-        for (const entry of await this.#takeAll(lockKey)) this.#process(entry)
+        await this.#empty(lockKey)
       } while (this.#running.get(lockKey))
     } finally {
       this.#running.delete(lockKey)
     }
   }
 
-  // A holder that comes meanwhile takes entries out too: each goes to one of us.
-  async #takeAll(lockKey: string): Promise<Message[]> {
-    // loaded here, not above: whoever uses the adapter alone needs chat for its types only
-    const { Message } = await import('chat')
-    const messages: Message[] = []
-    for (;;) {
-      const entry: QueueEntry | null = await this.state.dequeue(lockKey)
-      if (entry === null) return messages
-      messages.push(Message.fromJSON(entry.message as unknown as ReturnType<Message['toJSON']>))
+  // All are out before the first goes back in: a message that finds the lock held is queued again.
+  // A holder that comes meanwhile takes entries out too; each goes to one of us.
+  async #empty(lockKey: string): Promise<void> {
+    const name = lockKey.split(':')[0] ?? ''
+    const adapter = this.chat.getAdapter(name)
+    // another bot of the namespace may have that platform: its messages stay where they are
+    if (adapter === undefined) throw new Error(`this bot has no platform "${name}"`)
+    const entries: QueueEntry[] = []
+    try {
+      let entry: QueueEntry | null
+      while ((entry = await this.state.dequeue(lockKey)) !== null) entries.push(entry)
+    } finally {
+      // also if the connection failed: what was taken out is nowhere else
+      for (const { message } of entries) this.#process(adapter, message as unknown as KeptMessage)
     }
   }
 
-  #process(message: Message): void {
-    const { threadId } = message
-    const adapter = this.chat.getAdapter(threadId.split(':')[0] ?? '')
-    rehydrateAttachments(message, adapter)
-    const takeBack = this.#passOverHistory(adapter, message)
+  #process(adapter: Adapter, kept: KeptMessage): void {
+    let takeBack = () => {}
+    const read = async (): Promise<Message> => {
+      // loaded here, not above: whoever uses the adapter alone needs chat for its types only
+      const { Message } = await import('chat')
+      const message = Message.fromJSON(kept)
+      rehydrateAttachments(message, adapter)
+      takeBack = this.#passOverHistory(adapter, message)
+      return message
+    }
     const { waitUntil } = this.options
-    const handled = this.chat.processMessage(adapter, threadId, message, {
+    const handled = this.chat.processMessage(adapter, kept.threadId, read, {
       deduplicate: false,
       ...(waitUntil ? { waitUntil } : {}),
     })
-    // Chat has logged a handler's error
-    void Promise.resolve(handled).catch(() => {}).finally(takeBack)
+    // Chat has logged the error
+    void Promise.resolve(handled)
+      .catch(() => {})
+      .finally(() => takeBack())
   }
 
   #passOverHistory(adapter: Adapter, message: Message): () => void {

@@ -175,3 +175,16 @@ test('waitUntil hears of what is handled', needsServer, async (t) => {
 
   assert.equal(handled.all.length, 1)
 })
+
+test('a message of a platform that the bot does not have stays in the queue', needsServer, async (t) => {
+  const lines = new Notes<string>()
+  const logger = { warn() {}, error: (...line: unknown[]) => lines.add(JSON.stringify(line)) }
+  const state = await served(t, { logger })
+  const chat = bot(state, fakePlatform())
+  rescueStranded(chat)
+  const thread = `elsewhere:C-${randomUUID()}:T1`
+  await state.enqueue(thread, queued(message('late', thread)), 10)
+  await lines.until(1)
+
+  assert.equal(await state.queueDepth(thread), 1)
+})
