@@ -42,9 +42,10 @@ class Operation(
 ):
     """One operation.
 
-    ``id`` is the number that its client gave it; -1: none. ``shard`` names the shard that keeps it; None lets the
-    site's hooks decide. ``request_id`` tells a repetition from a new operation where ``is_once``;
-    None there: the caller knows what became of its operations, as one in the same process does.
+    ``id`` is the number that its client gave it; -1: none. ``shard`` names the shard that keeps it;
+    None lets the site's hooks decide. ``request_id`` tells a repetition from a new operation where
+    ``is_once``; None there: the caller knows what became of its operations, as one in the same
+    process does.
     """
 
     right: ClassVar[Right] = "write"
