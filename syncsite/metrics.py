@@ -14,7 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 
-from livesync.services.gauges import set_gauges
+from chatstate.services import gauges as chatstate_gauges
+from livesync.services import gauges as livesync_gauges
 from syncsite.background_log import BackgroundLog
 from syncsite.shared_metrics import is_shared, readable
 
@@ -46,7 +47,8 @@ def refresh() -> None:
     """Make what is not counted as it happens say how this process stands."""
     global _told_dropped_lines
     with _refreshing:
-        set_gauges()
+        livesync_gauges.set_gauges()
+        chatstate_gauges.set_gauges()
         dropped = BackgroundLog.dropped_lines
         LOG_DROPPED_LINES.inc(dropped - _told_dropped_lines)
         _told_dropped_lines = dropped

@@ -1,10 +1,12 @@
 """Carry out operations: each on its shard, what arrives together in one commit."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
+from chatstate import metrics
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import BusyError, ChatstateError, InternalError, UnavailableError
 from chatstate.protocol.operations import Limits, Operation
@@ -63,7 +65,7 @@ def submit(job: Job) -> "asyncio.Future[Done]":
 def get_writer(alias: str) -> Writer[Job, Done]:
     """The writer of this process for the database behind ``alias``."""
     return Writer(
-        get_database(alias).commit,
+        partial(_commit, get_database(alias)),
         announce=lambda _: None,
         final=(UnavailableError,),
         name=f"chatstate-writer-{alias}",
@@ -94,6 +96,21 @@ def stop() -> None:
     get_writer.cache_clear()
     get_database.cache_clear()
     get_limits.cache_clear()
+
+
+def _commit(database: ShardDatabase, jobs: Sequence[Job]) -> Sequence[Done]:
+    started_at = time.perf_counter()
+    try:
+        done = database.commit(jobs)
+    except Exception:
+        metrics.COMMIT_FAULTS.inc()
+        raise
+    metrics.COMMIT_DURATION.observe(time.perf_counter() - started_at)
+    metrics.OPERATIONS.inc(sum(len(job.operations) for job in jobs))
+    refused = sum(isinstance(result, ChatstateError) for each in done for result in each.results)
+    if refused:
+        metrics.REFUSED.inc(refused)
+    return done
 
 
 _NOT_DONE = InternalError()

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from chatstate.conf import get_settings
+from chatstate.metrics import SOCKETS
 from chatstate.protocol import messages
 from chatstate.protocol.errors import (
     BusyError,
@@ -47,7 +48,11 @@ class StateConsumer(FrameConsumer):
         self._unsent_chars = 0
         self._checked_at = self.last_frame_at
         await self.accept()
+        SOCKETS.inc()
         return True
+
+    def closed(self) -> None:
+        SOCKETS.dec()
 
     def receive_frame(self, text: str) -> None:
         if self._principal is not None:

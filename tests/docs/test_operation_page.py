@@ -6,6 +6,7 @@ import re
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
+from chatstate import metrics as chatstate_metrics
 from livesync import checks
 from livesync import metrics as livesync_metrics
 from syncsite import metrics as site_metrics
@@ -40,7 +41,8 @@ def test_every_check_has_a_row() -> None:
 def test_every_metric_has_a_row() -> None:
     declared = {
         metric.name + ("_total" if metric.type == "counter" else "")
-        for collector in [*vars(livesync_metrics).values(), *vars(site_metrics).values()]
+        for module in (livesync_metrics, chatstate_metrics, site_metrics)
+        for collector in vars(module).values()
         if isinstance(collector, Counter | Gauge | Histogram)
         for metric in collector.collect()
     }
