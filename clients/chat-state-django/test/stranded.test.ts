@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createMemoryState } from '@chat-adapter/state-memory'
-import { Chat, type Message } from 'chat'
+import { Chat, type Message, type StateAdapter } from 'chat'
 
 import { rescueStranded } from '../src/index.js'
 import { fakePlatform } from './bot.js'
@@ -57,7 +56,8 @@ test('a handler can be taken away', async () => {
 
 test('rescueStranded refuses the state of another package', () => {
   const adapters = { fake: fakePlatform() }
-  const chat = new Chat({ userName: 'bot', adapters, state: createMemoryState(), logger: 'silent' })
+  const state = {} as StateAdapter
+  const chat = new Chat({ userName: 'bot', adapters, state, logger: 'silent' })
 
   assert.throws(() => rescueStranded(chat), /whose state is a DjangoStateAdapter/)
 })
