@@ -184,10 +184,6 @@ class Exchange:
                 self._outgoing.append(call)
         return done
 
-    def fail(self, error: ChatstateError) -> list[Done]:
-        """Give every operation up."""
-        return [self._done(call, error) for call in list(self._calls.values())]
-
     def _why(self) -> str:
         return "" if self._limits is not None else self.trouble
 

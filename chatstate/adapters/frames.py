@@ -131,9 +131,10 @@ def _read_answers(data: bytes) -> list[_Answer]:
 
 
 def _again(members: dict[str, Any]) -> _Answer:
+    answer_id = int(members["id"])  # first: of what is no object it is a TypeError
     items = members.get("items")
     return _Answer(
-        int(members["id"]),
+        answer_id,
         _raw(members.get("value")),
         None if items is None else [_raw(item) for item in items],
         bool(members.get("more")),

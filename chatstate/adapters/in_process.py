@@ -42,7 +42,7 @@ class DjangoStateAdapter(TransportStateAdapter):
     the thread that runs the event loop (``asyncio.run`` inside ``atomic()``) and in one that waits
     for it in ``async_to_sync``. It cannot notice one in a thread that waits in any other way, such
     as ``asyncio.run_coroutine_threadsafe(...).result()``: there the call fails with
-    ``UnavailableError`` when the database has waited for its lock long enough.
+    ``UnavailableError`` after three quarters of a minute.
 
     Args:
         namespace: of the bot; what it keeps is apart from other namespaces'.
@@ -185,9 +185,19 @@ def _resolve(calls: Sequence[_Called], results: Sequence[Result]) -> None:
 
 def _refuse_inside_atomic() -> None:
     for alias in _aliases():
-        if connections[alias].in_atomic_block:
+        if _is_thread_inside_atomic(alias):
             raise InsideTransactionError(alias=alias)
         refuse_inside_atomic(alias)
+
+
+def _is_thread_inside_atomic(alias: str) -> bool:
+    # inside a coroutine Django shows the coroutine's own connections, not those of its thread
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        return bool(connections[alias].in_atomic_block)
+    finally:
+        asyncio._set_running_loop(loop)
 
 
 def _aliases() -> Sequence[str]:
