@@ -27,7 +27,8 @@ class ChatstateSettings:
     """Most UTF-8 bytes of JSON in one value; leaves room below a 1 MB frame."""
 
     value_max_depth: int = 512
-    """How deep arrays and objects may be nested in a value; most readers give up near 1,000."""
+    """How deep arrays and objects may be nested in a value; at most 699, since most readers give up
+    near 1,000."""
 
     frame_max_bytes: int = 1_048_576
     """Most bytes in one frame or HTTP body."""

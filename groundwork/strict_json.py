@@ -23,6 +23,7 @@ _WHITESPACE = " \t\n\r"
 _SPACES = re.compile(rf"[{_WHITESPACE}]*")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
+_STRING_OR_BRACKET = re.compile(rf"{_STRING.pattern}|{_BRACKET.pattern}", re.DOTALL)
 _SCALARS = (str, int, bool)
 # reading one takes fifty times as long; no client writes that many, but one who would stop us
 _MAX_ODD_ITEMS = 200
@@ -100,6 +101,28 @@ def is_deeper_than(text: str, limit: int) -> bool:
         if depth > limit:
             return True
     return False
+
+
+def without_deep_parts(text: str, limit: int) -> str:
+    """``text`` with a 0 for each array or object that is nested more than ``limit`` deep.
+
+    What is nested deeper than a reader can go becomes something that it can read. Where ``text``
+    is not JSON, what is returned need not be either.
+    """
+    if text.count("[") + text.count("{") <= limit:
+        return text
+    kept: list[str] = []
+    depth = end = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        if token[0] in ("[", "{"):
+            depth += 1
+            if depth == limit + 1:
+                kept += text[end : token.start()], "0"
+        elif token[0] in ("]", "}"):
+            if depth == limit + 1:
+                end = token.end()
+            depth -= 1
+    return "".join(kept) + text[end:] if kept else text
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -41,6 +41,8 @@ from chatstate.protocol.operations import (
 from groundwork import strict_json
 
 MAX_ID = 2**53 - 1
+_READABLE_DEPTH = 700
+"""How deep an operation may be nested to be read at all; a reader gives up near 1,000."""
 NULL, TRUE, FALSE = "null", "true", "false"
 
 
@@ -130,6 +132,8 @@ def read_members(name: str, text: str) -> Operation:
     """
     if name not in _decoders:
         raise UnknownOperationError(name)
+    if strict_json.is_deeper_than(text, _READABLE_DEPTH):
+        raise _too_deep(name)
     try:
         members = strict_json.loads(text)
     except strict_json.JsonError as error:
@@ -176,8 +180,9 @@ def greeting(**members: Any) -> str:
 
 def _read_one_by_one(text: str, max_operations: int) -> list[Operation | Refused]:
     """The same for a frame in which something is odd: tell what, and for which operation."""
+    readable = strict_json.without_deep_parts(text, _READABLE_DEPTH + 2)
     try:
-        items: list[Raw] = strict_json.read(text, _items)
+        items: list[Raw] = strict_json.read(readable, _items)
     except strict_json.JsonError as error:
         raise MalformedError(f"not an array of operations: {error}") from None
     _check_number_of(items, max_operations)
@@ -198,6 +203,8 @@ def _read_item(text: str) -> Operation | Refused:
         raise MalformedError("an operation's id must be from 0 to 2^53 - 1")
     if head.op not in _decoders:
         return Refused(head.id, UnknownOperationError(head.op))
+    if strict_json.is_deeper_than(text, _READABLE_DEPTH):
+        return Refused(head.id, _too_deep(head.op))
     try:
         return _read_operation(text, head.op)
     except ChatstateError as error:
@@ -209,6 +216,12 @@ def _read_operation(text: str, name: str) -> Operation:
         return strict_json.read(text, _decoders[name])
     except strict_json.JsonError as error:
         raise _explained(text, OPERATIONS[name], error) from None
+
+
+def _too_deep(name: str) -> InvalidError:
+    # nothing else of an operation can be nested
+    field = "message" if name == "enqueue" else "value"
+    return InvalidError(field, f"is nested more than {_READABLE_DEPTH - 1} deep")
 
 
 def _explained(text: str, wanted: type[Operation], error: Exception) -> InvalidError:

@@ -358,6 +358,31 @@ def test_depth_is_what_the_parsed_value_says(value: Any) -> None:
     assert strict_json.is_deeper_than(text, depth - 1) == (depth > 0)
 
 
+@given(plain_values, st.integers(0, 4))
+def test_what_is_too_deep_becomes_a_0(value: Any, limit: int) -> None:
+    found = strict_json.without_deep_parts(json.dumps(value), limit)
+
+    assert json.loads(found) == cut_off(value, limit)
+
+
+def test_what_is_deeper_than_any_reader_goes_can_be_read_without_its_depths() -> None:
+    deep = "[" * 100_000 + '"]"' + "]" * 100_000
+
+    found = strict_json.without_deep_parts(f'[{deep},"[[[",1]', 3)
+
+    assert json.loads(found) == [[[0]], "[[[", 1]
+
+
+def cut_off(value: Any, limit: int) -> Any:
+    if not isinstance(value, list | dict):
+        return value
+    if limit == 0:
+        return 0
+    if isinstance(value, dict):
+        return {key: cut_off(item, limit - 1) for key, item in value.items()}
+    return [cut_off(item, limit - 1) for item in value]
+
+
 def depth_of(value: Any) -> int:
     if not isinstance(value, list | dict):
         return 0

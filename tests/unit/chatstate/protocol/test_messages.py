@@ -14,7 +14,7 @@ from chatstate.protocol.errors import (
     UnknownOperationError,
 )
 from chatstate.protocol.messages import Refused
-from chatstate.protocol.operations import AcquireLock, Get, Operation, Set
+from chatstate.protocol.operations import AcquireLock, Get, Limits, Operation, Set
 
 
 def read(text: str, *, max_operations: int = 10) -> list[Operation | Refused]:
@@ -87,6 +87,32 @@ def test_an_unknown_operation_is_refused_by_name() -> None:
     assert isinstance(refused, Refused)
     assert isinstance(refused.error, UnknownOperationError)
     assert "'getMore'" in str(refused.error)
+
+
+@pytest.mark.parametrize("levels", [700, 999, 1_000, 100_000])
+def test_a_value_that_no_reader_can_follow_is_refused_and_harms_no_other(levels: int) -> None:
+    deep = "[" * levels + "]" * levels
+    before, value, message, after = read(
+        '[{"id":1,"op":"get","key":"k"},'
+        f'{{"id":2,"op":"set","key":"k","value":{deep}}},'
+        f'{{"id":3,"op":"enqueue","threadId":"t","message":{deep},"enqueuedAt":1,"expiresAt":2}},'
+        '{"id":4,"op":"get","key":"\\ud83d"}]'
+    )
+
+    assert before == Get(id=1, key="k")
+    assert after == Get(id=4, key="\ud83d")
+    for refused, id, field in ((value, 2, "value"), (message, 3, "message")):
+        assert refusal(refused) == (id, field)
+
+
+def refusal(found: Operation | Refused) -> tuple[int, str | None]:
+    """The id and field of a refused operation, whoever refuses it."""
+    if isinstance(found, Refused):
+        assert isinstance(found.error, InvalidError)
+        return found.id, found.error.field
+    with pytest.raises(InvalidError) as refused:
+        found.check(Limits())
+    return found.id, refused.value.field
 
 
 @pytest.mark.parametrize(
