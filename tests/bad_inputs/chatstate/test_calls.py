@@ -3,6 +3,7 @@
 After a refusal nothing is stored, and the same client goes on.
 """
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -44,6 +45,22 @@ async def test_a_call_is_refused_by_code_and_field(subject: Subject, way: str, r
     await check_untouched(subject)
 
 
+@pytest.mark.parametrize("way", sorted(ADAPTERS), indirect=True)
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+async def test_b84_what_json_has_no_number_for_is_no_time(subject: Subject, number: float) -> None:
+    for method, arguments, field in (
+        ("acquireLock", (THREAD, number), "ttlMs"),
+        ("extendLock", (LOCK, number), "ttlMs"),
+        ("enqueue", (THREAD, {**ENTRY, "enqueuedAt": number}, 10), "enqueuedAt"),
+        ("enqueue", (THREAD, {**ENTRY, "expiresAt": number}, 10), "expiresAt"),
+    ):
+        with pytest.raises(CallFailedError) as refused:
+            await subject.call(method, *arguments)
+        assert (refused.value.code, refused.value.field) == ("invalid", field)
+
+    await check_untouched(subject)
+
+
 @pytest.mark.parametrize("ttl_ms", [2**53, 1e300, TEN_YEARS_MS + 1])
 async def test_b84_a_ttl_of_more_than_ten_years_is_ten_years(
     subject: Subject, ttl_ms: float
@@ -73,7 +90,7 @@ async def test_b85_no_text_is_a_token_but_the_token(subject: Subject, token: str
     assert await subject.extend_lock(held, LONG_MS) is True
 
 
-@pytest.mark.parametrize("levels", [513, 900])
+@pytest.mark.parametrize("levels", [513, 900, 2_000])
 async def test_b87_a_value_that_is_too_deep_is_refused(subject: Subject, levels: int) -> None:
     value: Any = 0
     for _ in range(levels):
