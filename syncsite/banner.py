@@ -20,8 +20,9 @@ def banner(host: str, port: int, admin: FirstAdmin | None, *, exposed: bool) -> 
     """
     address = f"{_for_url('127.0.0.1' if host in _ANY_ADDRESS else host)}:{port}"
     lines = [
-        f"Serving LiveStore sync ({'development' if settings.DEBUG else 'production'} settings)",
-        f"  sync   ws://{address} or http://{address}",
+        f"Serving with {'development' if settings.DEBUG else 'production'} settings",
+        f"  sync   ws://{address} or http://{address}, for LiveStore apps",
+        f"  chat   http://{address}, for bots with a token (manage.py create_chat_token)",
         f"  admin  http://{address}/admin/",
         f"  data   {_data()}",
         *_admin_lines(admin),
