@@ -32,7 +32,8 @@ export async function closedLoop({ concurrency, warmUpS, seconds, makeCaller }) 
 
   await Promise.all(Array.from({ length: concurrency }, (_, index) => work(makeCaller(index))))
   if (latencies.length === 0) throw new Error('the stock was used up before the warm-up was over')
-  return { ...summary(latencies, closedAt - from), busy: busyShare(cpu, closedAt - start) }
+  const busy = busyShare(cpu, performance.now() - start)
+  return { ...summary(latencies, closedAt - from), busy }
 }
 
 /**
