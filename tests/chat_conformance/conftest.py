@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.chat_conformance.closed_door import ClosedDoor
 from tests.chat_conformance.differences import DIFFERENCES
 from tests.chat_conformance.kinds import KINDS
 from tests.chat_conformance.subjects.sites import Tokens
@@ -101,6 +102,14 @@ async def crew(kind: Kind, subject: Subject, newcomer: Newcomer) -> list[Subject
     for other in others:
         await other.connect()
     return [subject, *others]
+
+
+@pytest.fixture
+def closed_door() -> Iterator[ClosedDoor]:
+    """A port without a server behind it, which can get one."""
+    door = ClosedDoor()
+    yield door
+    door.close()
 
 
 @pytest.fixture(scope="session")

@@ -33,11 +33,13 @@ KINDS = [
         features=_PYTHON_ADAPTER,
         open=python_adapters.open_in_process("postgresql"),
     ),
-    Kind(name="remote", features=_PYTHON_ADAPTER, open=python_adapters.open_remote),
+    Kind(
+        name="remote", features=_PYTHON_ADAPTER | Feature.REACHES, open=python_adapters.open_remote
+    ),
     Kind(name="socket", features=_OPERATIONS, open=socket.open_sockets),
     Kind(
         name="chat-state-django",
-        features=_NPM_ADAPTER | Feature.SHARED | Feature.LIMITS,
+        features=_NPM_ADAPTER | Feature.SHARED | Feature.LIMITS | Feature.REACHES,
         open=node_bridge.open_django,
     ),
 ]

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from tests.chat_conformance.closed_door import ClosedDoor
 from tests.chat_conformance.conftest import Newcomer
 from tests.chat_conformance.expiry import LONG_MS
-from tests.chat_conformance.subjects.subject import CallFailedError, Feature, Subject
+from tests.chat_conformance.subjects.subject import CallFailedError, Feature, Place, Subject
 
 pytestmark = pytest.mark.needs(Feature.CONNECTS)
 
@@ -102,6 +103,28 @@ async def test_what_was_stored_outlives_the_connection(subject: Subject) -> None
     assert await subject.get("key") == "value"
     assert await subject.get_list("list") == ["value"]
     assert (await subject.dequeue("thread"))["message"] == ENTRY["message"]
+
+
+@pytest.mark.needs(Feature.REACHES)
+async def test_a_failed_attempt_to_connect_leaves_room_for_another(
+    place: Place, namespace: str, closed_door: ClosedDoor
+) -> None:
+    subject = await place.make(namespace, port=closed_door.port)
+    try:
+        attempts = await asyncio.gather(
+            *(subject.connect() for _ in range(3)), return_exceptions=True
+        )
+        assert [type(attempt) for attempt in attempts] == [CallFailedError] * 3
+        with pytest.raises(CallFailedError, match=NOT_CONNECTED):
+            await subject.get("key")
+
+        await closed_door.open(place.server_port)
+        await subject.connect()
+
+        await subject.set("key", "value")
+        assert await subject.get("key") == "value"
+    finally:
+        await place.forget(subject)
 
 
 async def test_one_can_connect_again_and_again(subject: Subject) -> None:

@@ -9,12 +9,10 @@ import pytest
 from tests.chat_conformance.subjects.databases import services_on
 from tests.chat_conformance.subjects.node_bridge import SCRIPT, DjangoPlace
 from tests.chat_conformance.subjects.python_adapters import InProcessPlace, RemotePlace
-from tests.chat_conformance.subjects.sites import Tokens
-from tests.chat_conformance.subjects.socket import PATH, SocketPlace
+from tests.chat_conformance.subjects.socket import SocketPlace
 from tests.chat_conformance.subjects.subject import Place
 from tests.e2e.node_clients import NodeProcess
 from tests.e2e.node_clients.chat_package import ensure_chat_package
-from tests.site_process import SiteProcess
 
 OpenWay = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
 
@@ -22,24 +20,22 @@ OpenWay = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
 @asynccontextmanager
 async def open_sockets(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The protocol over a WebSocket."""
-    site, tokens = _site(request)
-    yield SocketPlace(f"{site.ws_url}{PATH}", tokens)
+    yield SocketPlace(request.getfixturevalue("tokens"))
 
 
 @asynccontextmanager
 async def open_npm(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The npm adapter ``chat-state-django``."""
-    site, tokens = _site(request)
+    tokens = request.getfixturevalue("tokens")
     await asyncio.to_thread(ensure_chat_package)
     async with NodeProcess(SCRIPT) as process:
-        yield DjangoPlace(process, site.http_url, tokens)
+        yield DjangoPlace(process, tokens)
 
 
 @asynccontextmanager
 async def open_remote(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The remote adapter for Python."""
-    site, tokens = _site(request)
-    yield RemotePlace(site.http_url, tokens)
+    yield RemotePlace(request.getfixturevalue("tokens"))
 
 
 @asynccontextmanager
@@ -56,7 +52,3 @@ WAYS: dict[str, OpenWay] = {
     "in process": open_in_process,
 }
 ADAPTERS = frozenset({"npm", "remote", "in process"})
-
-
-def _site(request: pytest.FixtureRequest) -> tuple[SiteProcess, Tokens]:
-    return request.getfixturevalue("site").process, request.getfixturevalue("tokens")

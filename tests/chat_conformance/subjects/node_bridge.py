@@ -71,15 +71,11 @@ class NodePlace(Place):
         self._package = package
         self._options = options
 
-    async def make(self, namespace: str) -> NodeSubject:
-        name = f"adapter {next(_numbers)}"
-        options = dict(self._options(namespace))
-        await self._process.call("make", name=name, package=self._package, options=options)
-        return NodeSubject(self._process, name)
+    async def make(self, namespace: str, *, port: int | None = None) -> NodeSubject:
+        return await _make(self._process, self._package, self._options(namespace))
 
     async def forget(self, subject: Subject) -> None:
-        assert isinstance(subject, NodeSubject)
-        await self._process.call("forget", name=subject.name)
+        await _forget(self._process, subject)
 
 
 class DjangoPlace(SitePlace):
@@ -87,23 +83,19 @@ class DjangoPlace(SitePlace):
 
     Args:
         process: runs ``chat_state.mjs``.
-        url: of the site.
         tokens: of the site.
     """
 
-    def __init__(self, process: NodeProcess, url: str, tokens: Tokens) -> None:
+    def __init__(self, process: NodeProcess, tokens: Tokens) -> None:
         super().__init__(tokens)
-        self._adapters = NodePlace(
-            process,
-            "chat-state-django",
-            lambda namespace: {"url": url, "token": self.token_of(namespace)},
-        )
+        self._process = process
 
-    async def make(self, namespace: str) -> NodeSubject:
-        return await self._adapters.make(namespace)
+    async def make(self, namespace: str, *, port: int | None = None) -> NodeSubject:
+        options = {"url": self.http_url(port), "token": self.token_of(namespace)}
+        return await _make(self._process, "chat-state-django", options)
 
     async def forget(self, subject: Subject) -> None:
-        await self._adapters.forget(subject)
+        await _forget(self._process, subject)
 
 
 @asynccontextmanager
@@ -129,9 +121,9 @@ async def open_redis(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 async def open_django(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """Our own adapter, ``chat-state-django``, with a site on SQLite."""
     await asyncio.to_thread(ensure_chat_package)
-    site = request.getfixturevalue("conformance_site_sqlite")
+    tokens = request.getfixturevalue("tokens_sqlite")
     async with NodeProcess(SCRIPT) as process:
-        yield DjangoPlace(process, site.http_url, request.getfixturevalue("tokens_sqlite"))
+        yield DjangoPlace(process, tokens)
 
 
 def encode(value: Any) -> Any:
@@ -162,6 +154,17 @@ def decode(value: Any) -> Any:
             return float(value["value"].replace("Infinity", "inf"))
         case kind:
             return Special(kind, value.get("value"))
+
+
+async def _make(process: NodeProcess, package: str, options: Mapping[str, Any]) -> NodeSubject:
+    name = f"adapter {next(_numbers)}"
+    await process.call("make", name=name, package=package, options=dict(options))
+    return NodeSubject(process, name)
+
+
+async def _forget(process: NodeProcess, subject: Subject) -> None:
+    assert isinstance(subject, NodeSubject)
+    await process.call("forget", name=subject.name)
 
 
 def _javascript_name(number: float) -> str:

@@ -13,7 +13,7 @@ from chat_sdk.types import Message, QueueEntry
 from chatstate.adapters import DjangoStateAdapter, RemoteStateAdapter
 from chatstate.adapters.adapter import TransportStateAdapter
 from tests.chat_conformance.subjects.databases import services_on
-from tests.chat_conformance.subjects.sites import SitePlace, Tokens
+from tests.chat_conformance.subjects.sites import SitePlace
 from tests.chat_conformance.subjects.subject import (
     CallFailedError,
     Entry,
@@ -63,7 +63,7 @@ class PythonSubject(Subject):
 class InProcessPlace(Place):
     """Adapters on whatever database the services of this process stand."""
 
-    async def make(self, namespace: str) -> PythonSubject:
+    async def make(self, namespace: str, *, port: int | None = None) -> PythonSubject:
         return PythonSubject(DjangoStateAdapter(namespace))
 
     async def forget(self, subject: Subject) -> None:
@@ -73,12 +73,8 @@ class InProcessPlace(Place):
 class RemotePlace(SitePlace):
     """Adapters of one site."""
 
-    def __init__(self, url: str, tokens: Tokens) -> None:
-        super().__init__(tokens)
-        self._url = url
-
-    async def make(self, namespace: str) -> PythonSubject:
-        return PythonSubject(RemoteStateAdapter(self._url, self.token_of(namespace)))
+    async def make(self, namespace: str, *, port: int | None = None) -> PythonSubject:
+        return PythonSubject(RemoteStateAdapter(self.http_url(port), self.token_of(namespace)))
 
     async def forget(self, subject: Subject) -> None:
         await subject.disconnect()
@@ -100,8 +96,7 @@ def open_in_process(
 @asynccontextmanager
 async def open_remote(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """Adapters of a site on PostgreSQL."""
-    site = request.getfixturevalue("conformance_site_postgresql")
-    yield RemotePlace(site.http_url, request.getfixturevalue("tokens_postgresql"))
+    yield RemotePlace(request.getfixturevalue("tokens_postgresql"))
 
 
 def _python_name(name: str) -> str:

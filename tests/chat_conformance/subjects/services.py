@@ -53,7 +53,7 @@ class ServicesSubject(OperationSubject):
 class ServicesPlace(Place):
     """Services of this process, on whatever database they stand."""
 
-    async def make(self, namespace: str) -> ServicesSubject:
+    async def make(self, namespace: str, *, port: int | None = None) -> ServicesSubject:
         return ServicesSubject(namespace)
 
     async def forget(self, subject: Subject) -> None:

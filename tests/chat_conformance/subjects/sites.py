@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tests.chat_conformance.subjects.subject import Place
+from tests.processes import LOOPBACK
 from tests.site_process import SiteProcess
 
 _TOKENS_AT_A_TIME = 200
@@ -22,7 +23,7 @@ class Tokens:
     """
 
     def __init__(self, site: SiteProcess) -> None:
-        self._site = site
+        self.site = site
         self._unused: dict[str, str] = {}
         self._made = 0
 
@@ -35,7 +36,7 @@ class Tokens:
     def _make(self) -> Mapping[str, str]:
         script = _TOKEN_MAKER.format(first=self._made, count=_TOKENS_AT_A_TIME)
         self._made += _TOKENS_AT_A_TIME
-        printed = self._site.manage("shell", "--no-imports", "-c", script)
+        printed = self.site.manage("shell", "--no-imports", "-c", script)
         return dict(line.split() for line in printed.splitlines())
 
 
@@ -43,6 +44,7 @@ class SitePlace(Place):
     """Subjects that reach a served site with a token."""
 
     def __init__(self, tokens: Tokens) -> None:
+        self.server_port = tokens.site.port
         self._tokens = tokens
         self._taken: dict[str, str] = {}
 
@@ -50,6 +52,10 @@ class SitePlace(Place):
         namespace, token = self._tokens.take()
         self._taken[namespace] = token
         return namespace
+
+    def http_url(self, port: int | None) -> str:
+        """The URL of the site, or of a link to it."""
+        return f"http://{LOOPBACK}:{port or self.server_port}"
 
     def token_of(self, namespace: str) -> str:
         """The token of a namespace that was given out here."""

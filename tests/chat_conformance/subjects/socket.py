@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from groundwork.strict_json import JsonError, read
 from tests.chat_conformance.subjects.operations import Members, OperationSubject, write
-from tests.chat_conformance.subjects.sites import SitePlace, Tokens
+from tests.chat_conformance.subjects.sites import SitePlace
 from tests.chat_conformance.subjects.subject import CallFailedError, Place, Subject
 
 PATH = "/api/chat/v1/socket"
@@ -101,12 +101,9 @@ class SocketSubject(OperationSubject):
 class SocketPlace(SitePlace):
     """Sockets of one site."""
 
-    def __init__(self, url: str, tokens: Tokens) -> None:
-        super().__init__(tokens)
-        self._url = url
-
-    async def make(self, namespace: str) -> SocketSubject:
-        return SocketSubject(self._url, self.token_of(namespace))
+    async def make(self, namespace: str, *, port: int | None = None) -> SocketSubject:
+        url = f"{self.http_url(port).replace('http', 'ws', 1)}{PATH}"
+        return SocketSubject(url, self.token_of(namespace))
 
     async def forget(self, subject: Subject) -> None:
         await subject.disconnect()
@@ -115,8 +112,7 @@ class SocketPlace(SitePlace):
 @asynccontextmanager
 async def open_sockets(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """Sockets of a site on PostgreSQL."""
-    site = request.getfixturevalue("conformance_site_postgresql")
-    yield SocketPlace(f"{site.ws_url}{PATH}", request.getfixturevalue("tokens_postgresql"))
+    yield SocketPlace(request.getfixturevalue("tokens_postgresql"))
 
 
 def _end(call: _Call, answer: _Answer) -> None:

@@ -69,6 +69,9 @@ class Feature(Flag):
     LIMITS = auto()
     """Has the limits of this project."""
 
+    REACHES = auto()
+    """Reaches a server over the network, and fails to connect where there is none."""
+
 
 class Subject(ABC):
     """One client of one namespace."""
@@ -167,9 +170,16 @@ class Subject(ABC):
 class Place(ABC):
     """Where subjects of one kind come from, for as long as their tests run."""
 
+    server_port: int = 0
+    """Of the server that clients reach. Needs ``Feature.REACHES``."""
+
     @abstractmethod
-    async def make(self, namespace: str) -> Subject:
-        """A new client of ``namespace``, not connected."""
+    async def make(self, namespace: str, *, port: int | None = None) -> Subject:
+        """A new client of ``namespace``, not connected.
+
+        Args:
+            port: where it looks for the server; None: where the server is.
+        """
 
     @abstractmethod
     async def forget(self, subject: Subject) -> None:
