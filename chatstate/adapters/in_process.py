@@ -87,8 +87,10 @@ class _InProcess:
         self._is_open = False
 
     async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
-        _refuse_inside_atomic()
+        _refuse_caller_inside_atomic()
         sent_at_ms = time.time_ns() // 1_000_000
+        if timeout_s is None:
+            return Reply(await self._text(operation), sent_at_ms)
         try:
             async with asyncio.timeout(timeout_s):
                 return Reply(await self._text(operation), sent_at_ms)
@@ -148,10 +150,15 @@ class _Turns:
         self._of_thread = threading.local()  # a thread runs one loop at a time
 
     def run(self, operation: Operation) -> "asyncio.Future[Result]":
-        """Have an operation carried out; the future never fails."""
+        """Have an operation carried out; the future never fails.
+
+        Raises:
+            InsideTransactionError: this thread runs the loop inside a transaction.
+        """
         loop = asyncio.get_running_loop()
         turn: _Turn | None = getattr(self._of_thread, "turn", None)
         if turn is None or turn.loop is not loop:  # of one that ended before its turn did
+            _refuse_thread_inside_atomic()  # as long as the loop runs nothing changes that
             turn = self._of_thread.turn = _Turn(loop, [])
             loop.call_soon(self._end, turn)
         future: asyncio.Future[Result] = loop.create_future()
@@ -183,11 +190,15 @@ def _resolve(calls: Sequence[_Called], results: Sequence[Result]) -> None:
         resolve(call.future, result)
 
 
-def _refuse_inside_atomic() -> None:
+def _refuse_caller_inside_atomic() -> None:
+    for alias in get_settings().shards.values():
+        refuse_inside_atomic(alias)
+
+
+def _refuse_thread_inside_atomic() -> None:
     for alias in _aliases():
         if _is_thread_inside_atomic(alias):
             raise InsideTransactionError(alias=alias)
-        refuse_inside_atomic(alias)
 
 
 def _is_thread_inside_atomic(alias: str) -> bool:
