@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,8 +71,7 @@ def install_packed() -> None:
     with tempfile.TemporaryDirectory() as directory:
         run("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", directory)
         (packed,) = Path(directory).glob("*.tgz")
-        with tarfile.open(packed) as archive:
-            archive.extractall(directory, filter="data")
+        shutil.unpack_archive(packed, directory, "gztar")
         shutil.rmtree(INSTALLED, ignore_errors=True)
         shutil.copytree(Path(directory, "package"), INSTALLED)
 
