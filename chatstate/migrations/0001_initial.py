@@ -34,9 +34,26 @@ BY_KEY = (
 )
 
 
+# what is written all the time; SQLite would keep the largest id of each in a page more per commit
+WITHOUT_SEQUENCE = ("subscription", "heldlock", "cacheentry", "listhead", "keptanswer")
+SELECT_TABLE = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = %s"
+
+
+def drop_sequences(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Make the tables again without AUTOINCREMENT: none of their numbers has to be new for ever."""
+    for name in WITHOUT_SEQUENCE:
+        table = f"chatstate_{name}"
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(SELECT_TABLE, [table])
+            (made,) = cursor.fetchone()
+        schema_editor.execute(f"DROP TABLE {table}")
+        schema_editor.execute(made.replace(" AUTOINCREMENT", ""))
+
+
 def finish(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """What Django cannot say: tables that lie in the order of their key, a sequence."""
     if schema_editor.connection.vendor == "sqlite":
+        drop_sequences(schema_editor)
         for statement in BY_KEY:
             schema_editor.execute(statement)
     if schema_editor.connection.vendor == "postgresql":

@@ -22,6 +22,7 @@ INSERT = """
 REBASE = "UPDATE chatstate_clock SET boot_id = ?, wall_base_ms = ?, boot_base_ms = ?"
 ADVANCE = "UPDATE chatstate_clock SET last_ms = ?, fence = ?"
 
+_NOTE_AHEAD_MS = 1_000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # counts on while the machine sleeps; where there is none, sleep stops our time as well
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -55,10 +56,14 @@ class Machine:
 
 
 class Instant(NamedTuple):
-    """Where the database's clock and fence stand."""
+    """Where the database's clock and fence stand.
+
+    ``noted_ms`` is later than every instant that was used, unless ``now_ms`` has reached it.
+    """
 
     now_ms: int
     fence: int
+    noted_ms: int
 
 
 def read(driver: sqlite3.Connection, machine: Machine, *, is_writing: bool) -> Instant:
@@ -67,7 +72,7 @@ def read(driver: sqlite3.Connection, machine: Machine, *, is_writing: bool) -> I
     boot, elapsed = machine.boot_id(), machine.elapsed_ms()
     if row is not None and row[0] == boot:
         _, wall_base, boot_base, last, fence = row
-        return Instant(max(wall_base + elapsed - boot_base, last), fence)
+        return Instant(wall_base + elapsed - boot_base, fence, last)
     last, fence = row[3:] if row is not None else (0, 0)
     now = max(machine.wall_ms(), last)
     if is_writing:
@@ -75,9 +80,13 @@ def read(driver: sqlite3.Connection, machine: Machine, *, is_writing: bool) -> I
             driver.execute(INSERT, (boot, now, elapsed, now))
         else:
             driver.execute(REBASE, (boot, now, elapsed))
-    return Instant(now, fence)
+    return Instant(now, fence, now if row is None else last)
 
 
-def advance(driver: sqlite3.Connection, instant: Instant) -> None:
-    """Keep what was used, for the next boot and the next holder."""
-    driver.execute(ADVANCE, instant)
+def advance(driver: sqlite3.Connection, instant: Instant, *, fence: int) -> None:
+    """Keep what was used, for the next boot and the next holder; nothing where it is kept already.
+
+    The instant is noted ahead of time, so that not every commit has a row more to write.
+    """
+    if fence != instant.fence or instant.now_ms >= instant.noted_ms:
+        driver.execute(ADVANCE, (instant.now_ms + _NOTE_AHEAD_MS, fence))

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from chatstate.protocol.errors import ChatstateError, ConflictError
-from chatstate.protocol.operations import Dequeue, OnKey, Operation
+from chatstate.protocol.messages import FALSE, NULL
+from chatstate.protocol.operations import AppendToList, Dequeue, OnKey, Operation
 from chatstate.storage.context import digest
 from chatstate.storage.steps import Outcome
 
@@ -70,6 +71,11 @@ class Budget:
 def kept_under(operation: Operation) -> str | None:
     """The request id under which the operation's answer is kept; None: it is not."""
     return operation.request_id if operation.is_once else None
+
+
+def is_worth_keeping(operation: Operation, outcome: Outcome) -> bool:
+    """Whether the operation changed anything; what did not can as well be carried out again."""
+    return type(operation) is AppendToList or outcome not in (NULL, FALSE)
 
 
 def operation_digest(operation: Operation) -> bytes:

@@ -44,20 +44,26 @@ TRIM = Statement("""
         WHERE namespace = :namespace AND key_digest = :digest
     )
 """)
-GET_LIST = Statement("""
-    SELECT number, value, last_number FROM (
-        SELECT item.number, item.value, head.last_number, length(item.value) AS size,
-               sum(length(item.value)) OVER (ORDER BY item.number) AS running_size
-        FROM chatstate_listhead AS head JOIN chatstate_listitem AS item
-             ON item.namespace = head.namespace AND item.key_digest = head.key_digest
-        WHERE head.namespace = :namespace AND head.key_digest = :digest
-              AND (head.expires_at_ms IS NULL OR head.expires_at_ms > :now)
-              AND item.number >= head.first_number AND item.number > :after
-              AND item.number <= :end
-        ORDER BY item.number LIMIT :max_items
-    ) AS live WHERE running_size <= :max_chars OR running_size = size
-    ORDER BY number
-""")
+_LIVE = """
+    FROM chatstate_listhead AS head JOIN chatstate_listitem AS item
+         ON item.namespace = head.namespace AND item.key_digest = head.key_digest
+    WHERE head.namespace = :namespace AND head.key_digest = :digest
+          AND (head.expires_at_ms IS NULL OR head.expires_at_ms > :now)
+          AND item.number >= head.first_number AND item.number > :after AND item.number <= :end
+    ORDER BY item.number LIMIT :max_items
+"""
+GET_LIST = Statement(
+    f"SELECT item.number, item.value, head.last_number {_LIVE}",
+    # its driver takes in all rows before it gives the first
+    postgresql=f"""
+        SELECT number, value, last_number FROM (
+            SELECT item.number, item.value, head.last_number, length(item.value) AS size,
+                   sum(length(item.value)) OVER (ORDER BY item.number) AS running_size
+            {_LIVE}
+        ) AS live WHERE running_size <= :max_chars OR running_size = size
+        ORDER BY number
+    """,
+)
 
 
 def append(operation: AppendToList, context: Context) -> Plan:
@@ -96,4 +102,4 @@ def _read(operation: GetList, context: Context, *, after: int, end: int) -> Plan
         items = [value for _, value, _ in rows[0]]
         return Piece(items, last_number, stop if last_number < stop else None)
 
-    return Plan((GET_LIST,), parameters, answer)
+    return Plan((GET_LIST,), parameters, answer, context.list_page_max_chars)

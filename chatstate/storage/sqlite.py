@@ -13,9 +13,18 @@ from chatstate.protocol.operations import Operation
 from chatstate.storage import clock
 from chatstate.storage.context import Context
 from chatstate.storage.errors import CommitBrokenError
-from chatstate.storage.jobs import Budget, Done, Job, Kept, Result, kept_under, operation_digest
+from chatstate.storage.jobs import (
+    Budget,
+    Done,
+    Job,
+    Kept,
+    Result,
+    is_worth_keeping,
+    kept_under,
+    operation_digest,
+)
 from chatstate.storage.plans import plan
-from chatstate.storage.steps import Outcome
+from chatstate.storage.steps import Outcome, Row
 from groundwork.sqlite_files import check_file
 
 SELECT_SHARD = "SELECT is_frozen FROM chatstate_shard WHERE name = ?"
@@ -29,6 +38,7 @@ KEEP = """
                                       expires_at_ms)
     VALUES (?, ?, ?, ?, ?)
 """
+OLDEST_KEPT = "SELECT expires_at_ms FROM chatstate_keptanswer ORDER BY id LIMIT 1"
 # they expire in the order in which they were kept; each new one makes room by two old ones
 FORGET = """
     DELETE FROM chatstate_keptanswer WHERE id IN (
@@ -65,6 +75,7 @@ def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: clock.Mac
 class _Transaction:
     def __init__(self, driver: sqlite3.Connection, instant: clock.Instant) -> None:
         self._driver = driver
+        self._instant = instant
         self._now_ms = instant.now_ms
         self._fences: Iterator[int] = count(instant.fence + 1)
         self._keep: dict[tuple[str, str], Kept] = {}
@@ -79,12 +90,17 @@ class _Transaction:
         return [self._once(operation, context) for operation in job.operations]
 
     def finish(self) -> None:
-        clock.advance(self._driver, clock.Instant(self._now_ms, next(self._fences) - 1))
+        clock.advance(self._driver, self._instant, fence=next(self._fences) - 1)
         if self._keep:
             expires_at_ms = self._now_ms + get_settings().answers_kept_ms
             rows = [(*key, *kept, expires_at_ms) for key, kept in self._keep.items()]
+            self._forget(2 * len(rows))
             self._driver.executemany(KEEP, rows)
-            self._driver.execute(FORGET, (2 * len(rows), self._now_ms))
+
+    def _forget(self, most: int) -> None:
+        oldest = self._driver.execute(OLDEST_KEPT).fetchone()
+        if oldest is not None and oldest[0] <= self._now_ms:
+            self._driver.execute(FORGET, (most, self._now_ms))
 
     def _once(self, operation: Operation, context: Context) -> Result:
         if self._budget.refuses(operation):
@@ -97,13 +113,18 @@ class _Transaction:
         if kept is not None:
             return kept.repeat(digest)
         outcome = self._execute(operation, context)
-        self._keep[key] = Kept(digest, cast(str, outcome))
+        if is_worth_keeping(operation, outcome):
+            self._keep[key] = Kept(digest, cast(str, outcome))
         return outcome
 
     def _execute(self, operation: Operation, context: Context) -> Outcome:
-        statements, parameters, answer = plan(operation, context)
+        statements, parameters, answer, max_chars = plan(operation, context)
         execute = self._driver.execute
-        outcome = answer([execute(s.sqlite, parameters).fetchall() for s in statements])
+        if max_chars is None:
+            rows = [execute(s.sqlite, parameters).fetchall() for s in statements]
+        else:
+            rows = [_up_to(execute(s.sqlite, parameters), max_chars) for s in statements]
+        outcome = answer(rows)
         self._budget.spend(outcome)
         return outcome
 
@@ -118,3 +139,15 @@ class _Transaction:
                 self._driver.execute(INSERT_SHARD, (shard,))
             self._frozen[shard] = row is not None and bool(row[0])
         return self._frozen[shard]
+
+
+def _up_to(cursor: sqlite3.Cursor, max_chars: int) -> list[Row]:
+    """The first rows, as long as their second columns fit in ``max_chars``; at least one."""
+    rows: list[Row] = []
+    for row in cursor:
+        max_chars -= len(row[1])
+        if max_chars < 0 and rows:
+            cursor.close()
+            break
+        rows.append(row)
+    return rows

@@ -9,13 +9,18 @@ _PARAMETER = re.compile(r"(?<!:):(\w+)")
 
 
 class Statement:
-    """One statement, with ``:name`` where a parameter stands; in the spelling of each driver."""
+    """One statement, with ``:name`` where a parameter stands; in the spelling of each driver.
+
+    Args:
+        text: what both databases understand.
+        postgresql: what PostgreSQL needs in place of it.
+    """
 
     __slots__ = ("postgresql", "sqlite")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, postgresql: str | None = None) -> None:
         self.sqlite = text
-        self.postgresql = _PARAMETER.sub(r"%(\1)s", text)
+        self.postgresql = _PARAMETER.sub(r"%(\1)s", postgresql or text)
 
 
 class Plan(NamedTuple):
@@ -23,12 +28,14 @@ class Plan(NamedTuple):
 
     ``statements`` run one after the other with the same parameters; none needs what another
     returned, so that they can be sent in one go. ``answer`` makes the operation's outcome from the
-    rows of each.
+    rows of each. ``max_chars``, where it is set, bounds how much text the rows' second columns may
+    hold: PostgreSQL's statement sees to that itself, SQLite's rows are read one by one.
     """
 
     statements: Sequence[Statement]
     parameters: Mapping[str, Any]
     answer: "Callable[[Sequence[Sequence[Row]]], Outcome]"
+    max_chars: int | None = None
 
 
 class Piece(NamedTuple):
