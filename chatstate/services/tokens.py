@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -23,6 +23,9 @@ PREFIX = "chat_"
 _SECRET_BYTES = 32
 _NAMESPACE = re.compile(r"[\w.:@/-]{1,200}", re.ASCII)
 _USED_EVERY = timedelta(minutes=5)
+
+
+State = Literal["live", "revoked", "expired"]
 
 
 class Principal(NamedTuple):
@@ -92,6 +95,15 @@ def is_live(token_id: int) -> bool:
 def revoke(token_id: int) -> bool:
     """Let the token in no more; False: it was not live. Open sockets are closed within a minute."""
     return bool(_live().filter(pk=token_id).update(revoked_at=timezone.now()))
+
+
+def state_of(token: Token) -> State:
+    """Whether the token opens anything, and why not."""
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= timezone.now():
+        return "expired"
+    return "live"
 
 
 def tokens() -> "QuerySet[Token]":
