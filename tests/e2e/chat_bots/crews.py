@@ -31,6 +31,9 @@ MODERN_MIXED_CREWS = ["newer-python-remote+node-remote", "node-remote+newer-pyth
 MODERN_CREWS = [*NODE_CREWS, *NEWER_PYTHON_CREWS, *MODERN_MIXED_CREWS]
 """Of Chat SDK 4.41, which has burst, heartbeats and transcripts; 4.27 has none of them."""
 
+HEARTBEAT_CREWS = ["node-memory", "node-remote", "newer-python-remote", "newer-python-direct"]
+"""Modern ones for what takes seconds: the heartbeat is Chat SDK's, and ours is one call of it."""
+
 CREWS = [*MODERN_CREWS, *PYTHON_CREWS, *OLD_MIXED_CREWS]
 
 

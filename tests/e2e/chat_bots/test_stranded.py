@@ -80,20 +80,24 @@ async def test_what_was_stranded_is_in_the_history_once(crew: Crew, thread: str)
 
     await say_after_the_last_look(first, second, thread, "late", "later")
 
-    async def is_answered() -> bool:
-        posts = " ".join(await first.posts(thread)).split()
-        return posts[-1] == "later" and await second.posts(thread) == []
+    await eventually(lambda: has_said_last(first, thread, "later"), what="the late answers")
+    await first.say(thread, "history")
+    await eventually(lambda: has_said_last(first, thread, "history"), what="the history")
 
-    await eventually(is_answered, what="the late messages' answers")
-    await second.say(thread, "history")
-    told = (await second.posts(thread))[-1].removeprefix("history: ").split(", ")
+    told = (await first.posts(thread))[-1].removeprefix("history: ").split(", ")
     from_users = [text for text in told if not text.startswith(("hello", "heard"))]
+    assert await second.posts(thread) == []
     assert from_users == ["@bot hi", "one hold", "late", "later", "history"]
 
 
 async def has_posted(bot: Bot, thread: str, posts: list[str]) -> bool:
     """Whether the bot said this, and nothing else."""
     return await bot.posts(thread) == posts
+
+
+async def has_said_last(bot: Bot, thread: str, word: str) -> bool:
+    """Whether the bot's last post ends with the word."""
+    return (await bot.posts(thread))[-1].endswith(word)
 
 
 async def say_after_the_last_look(first: Bot, second: Bot, thread: str, *texts: str) -> None:

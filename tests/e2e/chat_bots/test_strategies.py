@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from tests.e2e.chat_bots import Bot, eventually
-from tests.e2e.chat_bots.crews import MODERN_CREWS, PYTHON_CREWS, Crew
+from tests.e2e.chat_bots.crews import HEARTBEAT_CREWS, MODERN_CREWS, PYTHON_CREWS, Crew
 from tests.e2e.node_clients import NodeClientError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DEBOUNCE_MS = 150
+DEBOUNCE_MS = 100
 LOCK_TTL_MS = 1_500
 A_LOCK_LATER_S = LOCK_TTL_MS / 1000 * 1.4
 
@@ -211,7 +211,7 @@ async def test_a_handler_can_be_stopped_from_another_bot(crew: Crew, thread: str
     assert await second.posts(thread) == ["heard two"]
 
 
-@pytest.mark.parametrize("crew", MODERN_CREWS, indirect=True)
+@pytest.mark.parametrize("crew", HEARTBEAT_CREWS, indirect=True)
 async def test_a_lock_lives_as_long_as_its_handler(crew: Crew, thread: str) -> None:
     first, second = await crew.pair(concurrency={"strategy": "queue"}, lock_ttl_ms=LOCK_TTL_MS)
     await first.say(thread, "@bot hi")
@@ -227,7 +227,7 @@ async def test_a_lock_lives_as_long_as_its_handler(crew: Crew, thread: str) -> N
     assert await second.posts(thread) == []
 
 
-@pytest.mark.parametrize("crew", MODERN_CREWS, indirect=True)
+@pytest.mark.parametrize("crew", HEARTBEAT_CREWS, indirect=True)
 async def test_who_lost_a_lock_leaves_the_queue_to_his_successor(crew: Crew, thread: str) -> None:
     first, second = await crew.pair(concurrency={"strategy": "queue"}, lock_ttl_ms=LOCK_TTL_MS)
     await first.say(thread, "@bot hi")
