@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _FRAME_CHARS = 900_000
 """Answers go out in frames of about this size, as far as each is smaller itself."""
+_FRAME_OVERHEAD_CHARS = 100
+"""Of a frame that waits, besides its text."""
 _UNSENT_MAX_CHARS = 16_000_000
 """Above this much unsent, a socket's operations are refused as ``busy``."""
 
@@ -62,7 +64,7 @@ class StateConsumer(FrameConsumer):
             self.spawn(self._greet(text))
         else:
             self._early.append(text)
-            self._early_chars += len(text)
+            self._early_chars += len(text) + _FRAME_OVERHEAD_CHARS
             if self._early_chars > self.max_frame_bytes:
                 self.close(POLICY)
 

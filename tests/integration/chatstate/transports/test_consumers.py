@@ -161,6 +161,20 @@ async def test_who_says_nothing_is_sent_away(services: None) -> None:
 
 
 @only_sqlite
+async def test_who_sends_too_much_before_the_greeting_is_sent_away(services: None) -> None:
+    async with Socket(websocket_application) as socket:
+        socket.send_text('{"token":"chat_unknown"}')
+        for _ in range(11_000):
+            socket.send_text("")
+
+        with pytest.raises(ClosedError) as closed:
+            while True:
+                await Bot(socket).hear()
+
+    assert closed.value.code == POLICY
+
+
+@only_sqlite
 async def test_a_token_lets_in_for_its_rights_and_its_namespace_only(services: None) -> None:
     async with bot(await make_token("one")) as one, bot(await make_token("two")) as two:
         await one.do(op("set", key="k", value="secret"), op("subscribe", threadId="t"))
