@@ -161,15 +161,16 @@ async def test_who_says_nothing_is_sent_away(services: None) -> None:
 
 
 @only_sqlite
-async def test_who_sends_too_much_before_the_greeting_is_sent_away(services: None) -> None:
+async def test_who_sends_too_much_before_the_greeting_is_sent_away(
+    services: None, settings: Settings
+) -> None:
+    settings.CHATSTATE = {"frame_max_bytes": 1_000}
     async with Socket(websocket_application) as socket:
-        socket.send_text('{"token":"chat_unknown"}')
-        for _ in range(11_000):
-            socket.send_text("")
+        for text in ('{"token":"chat_unknown"}', *[""] * 11):
+            socket.send_text(text)
 
-        with pytest.raises(ClosedError) as closed:
-            while True:
-                await Bot(socket).hear()
+        with pytest.raises(ClosedError) as closed:  # and is told nothing of the token
+            await Bot(socket).hear()
 
     assert closed.value.code == POLICY
 
