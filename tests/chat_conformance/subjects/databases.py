@@ -1,6 +1,7 @@
 """A database of chatstate for services that run in the process of the tests."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from chatstate.services.threads import get_readers
 from syncsite.databases import databases
 
 ALIAS = "chatstate"
+
+_numbers = itertools.count(1)
 
 
 @asynccontextmanager
@@ -38,7 +41,8 @@ async def services_on(engine: str, request: pytest.FixtureRequest) -> AsyncItera
 def _configured(engine: str, request: pytest.FixtureRequest) -> dict[str, Any]:
     url = ""
     if engine == "postgresql":
-        url = request.getfixturevalue("postgres_server").create_database("chat conformance")
+        name = f"chat conformance {next(_numbers)}"
+        url = request.getfixturevalue("postgres_server").create_database(name)
     directory = request.getfixturevalue("tmp_path_factory").mktemp("chat-conformance")
     # the site makes its files elsewhere and opens none that is missing
     (directory / f"{ALIAS}.sqlite3").touch()
