@@ -41,12 +41,11 @@ EVERYWHERE = pytest.mark.parametrize("space", SPACES, ids=[space.name for space 
 async def test_names_that_are_alike_are_not_the_same(subject: Subject, space: type[Space]) -> None:
     names = space()
     numbers = {key: number for number, key in enumerate(ALIKE)}
-    for key, number in numbers.items():
-        await names.put(subject, key, number)
+    await asyncio.gather(*(names.put(subject, key, number) for key, number in numbers.items()))
 
-    found = {key: await names.find(subject, key) for key in ALIKE}
+    found = await asyncio.gather(*(names.find(subject, key) for key in ALIKE))
 
-    assert found == numbers
+    assert dict(zip(ALIKE, found, strict=True)) == numbers
 
 
 @EVERYWHERE

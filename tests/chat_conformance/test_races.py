@@ -14,7 +14,7 @@ from tests.chat_conformance.subjects.subject import Subject
 RACERS = 64
 ROUNDS = 5
 CONSUMERS = 16
-ENTRIES = 192
+ENTRIES = 96
 
 
 @pytest.mark.parametrize("before", ["missing", "expired"])
