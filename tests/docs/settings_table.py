@@ -1,4 +1,4 @@
-"""The table of LIVESYNC in docs/settings.md, made from ``livesync.conf``.
+"""The tables of LIVESYNC and CHATSTATE in the documents, made from ``conf.py`` of the two apps.
 
 python -m tests.docs.settings_table
 """
@@ -6,44 +6,66 @@ python -m tests.docs.settings_table
 import ast
 import dataclasses
 import inspect
-from typing import Any
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from livesync import conf
-from livesync.conf import LivesyncSettings
+from chatstate import conf as chatstate_conf
+from livesync import conf as livesync_conf
 from tests.docs.pages import ROOT
 
-PAGE = ROOT / "docs" / "settings.md"
-MARK = "<!-- made from livesync/conf.py: python -m tests.docs.settings_table -->\n"
+
+class SettingsTable(NamedTuple):
+    """The keys of one app's settings, on a page whose last part they are."""
+
+    conf: ModuleType
+    settings: type
+    page: Path
+
+    @property
+    def mark(self) -> str:
+        """The line of the page that the table follows."""
+        file = self.conf.__name__.replace(".", "/")
+        return f"<!-- made from {file}.py: python -m tests.docs.settings_table -->\n"
+
+    def text(self) -> str:
+        """A row for each key: its default, and what its docstring says."""
+        meanings = self._meanings()
+        rows = [
+            f"| `{field.name}` | {_shown(_default(field))} | {meanings[field.name]} |"
+            for field in dataclasses.fields(self.settings)
+        ]
+        return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows, ""])
+
+    def written(self) -> str:
+        """The table as the page has it."""
+        return self.page.read_text().partition(self.mark)[2].strip()
+
+    def write(self) -> None:
+        """Put the table where the page has the mark."""
+        head, _, _ = self.page.read_text().partition(self.mark)
+        self.page.write_text(f"{head}{self.mark}\n{self.text()}")
+
+    def _meanings(self) -> dict[str, str]:
+        (cls,) = (
+            node
+            for node in ast.parse(inspect.getsource(self.conf)).body
+            if isinstance(node, ast.ClassDef) and node.name == self.settings.__name__
+        )
+        meanings = {}
+        for statement, docstring in zip(cls.body, cls.body[1:], strict=False):
+            match statement, docstring:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    meanings[name] = inspect.cleandoc(text).replace("\n", " ").replace("``", "`")
+        return meanings
 
 
-def table() -> str:
-    """A row for each key: its default, and what its docstring says."""
-    meanings = _meanings()
-    rows = [
-        f"| `{field.name}` | {_shown(_default(field))} | {meanings[field.name]} |"
-        for field in dataclasses.fields(LivesyncSettings)
-    ]
-    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows, ""])
-
-
-def write() -> None:
-    """Put the table where the page has the mark."""
-    head, _, _ = PAGE.read_text().partition(MARK)
-    PAGE.write_text(f"{head}{MARK}\n{table()}")
-
-
-def _meanings() -> dict[str, str]:
-    (cls,) = (
-        node
-        for node in ast.parse(inspect.getsource(conf)).body
-        if isinstance(node, ast.ClassDef) and node.name == LivesyncSettings.__name__
-    )
-    meanings = {}
-    for statement, docstring in zip(cls.body, cls.body[1:], strict=False):
-        match statement, docstring:
-            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
-                meanings[name] = inspect.cleandoc(text).replace("\n", " ").replace("``", "`")
-    return meanings
+TABLES = (
+    SettingsTable(livesync_conf, livesync_conf.LivesyncSettings, ROOT / "docs/settings.md"),
+    SettingsTable(
+        chatstate_conf, chatstate_conf.ChatstateSettings, ROOT / "docs/chat-operation.md"
+    ),
+)
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:
@@ -54,12 +76,13 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
 
 def _shown(value: Any) -> str:
     match value:
-        case "" | () | {}:
+        case "" | () | {} if not value:
             return "none"
-        case bool() | str():
+        case bool() | str() | dict():
             return f"`{value}`"
     return f"{value:,}"
 
 
 if __name__ == "__main__":
-    write()
+    for table in TABLES:
+        table.write()

@@ -20,6 +20,7 @@ EXAMPLES = [
 MASKS = {
     r"(?<![\w-])[\w-]{21}(?![\w-])": "<backend id>",
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?": "<time>",
+    r"chat_[\w-]{43}": "<token>",
     r"127\.0\.0\.1:\d+": "<address>",
     r"(?<=data   ).*": "<directory>",
     r"(?<=password )\S+": "<password>",
@@ -39,7 +40,7 @@ def test_every_command_of_the_project_is_there() -> None:
     documented = {name for row in rows(PAGE.text) for name in named_in(row[0])}
     ours = {
         name
-        for app in ("livesync", "syncsite")
+        for app in ("livesync", "chatstate", "syncsite")
         for name in find_commands(str(ROOT / app / "management"))
     }
 

@@ -1,4 +1,4 @@
-"""docs/settings.md names every setting there is, and none that is not."""
+"""docs/settings.md names every setting there is, and none that is not; so do the tables of keys."""
 
 import ast
 import os
@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs import settings_table
+import pytest
+
 from tests.docs.pages import ROOT, named_in, page, rows
+from tests.docs.settings_table import TABLES, SettingsTable
 from tests.site_process import SITE_VARIABLES
 
 PAGE = page("docs/settings.md")
@@ -24,10 +26,9 @@ READ_BY_OTHERS = {
 PRODUCTION_ENV = ROOT / "syncsite" / "production.env.example"
 
 
-def test_the_table_of_livesync_is_the_one_that_the_code_makes() -> None:
-    _, _, table = PAGE.text.partition(settings_table.MARK)
-
-    assert table.strip() == settings_table.table().strip()
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.page.name))
+def test_a_table_of_settings_is_the_one_that_the_code_makes(table: SettingsTable) -> None:
+    assert table.written() == table.text().strip()
 
 
 def test_every_variable_that_the_site_reads_is_in_the_table() -> None:
