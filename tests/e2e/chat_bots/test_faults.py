@@ -100,7 +100,7 @@ class Load:
         await eventually(is_there, what=f"{count} more messages")
 
 
-async def test_bots_go_on_after_the_server_was_killed(
+async def test_bots_go_on_after_the_server_was_killed_and_restarted(
     site: BotSite, trio: Sequence[Bot], thread: str, figure: Figure
 ) -> None:
     threads = [f"{thread}.{number}" for number in range(3)]
@@ -109,9 +109,9 @@ async def test_bots_go_on_after_the_server_was_killed(
     load = Load(trio, threads)
     running = asyncio.create_task(load.run())
 
-    for _ in range(figure(usually=2, drill=20)):
+    for end in (site.process.kill, site.process.terminate) * figure(usually=1, drill=10):
         await load.grown(100)
-        site.process.kill()
+        end()
         site.process.start()
     await load.grown(100)
     load.end()
