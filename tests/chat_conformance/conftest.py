@@ -127,9 +127,33 @@ def conformance_site_sqlite() -> Iterator[SiteProcess]:
 
 
 @pytest.fixture(scope="session")
-def conformance_site_postgresql(postgres_server: PostgresServer) -> Iterator[SiteProcess]:
-    """A served site on PostgreSQL for the whole session."""
-    with SiteProcess(database_url=postgres_server.create_database("conformance site")) as site:
+def conformance_second_site_sqlite(
+    conformance_site_sqlite: SiteProcess,
+) -> Iterator[SiteProcess]:
+    """A second process on the same files."""
+    with SiteProcess(data_directory=conformance_site_sqlite.data_directory) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def conformance_database(postgres_server: PostgresServer) -> str:
+    """The URL of a PostgreSQL database for the whole session."""
+    return postgres_server.create_database("conformance site")
+
+
+@pytest.fixture(scope="session")
+def conformance_site_postgresql(conformance_database: str) -> Iterator[SiteProcess]:
+    """A served site on that database for the whole session."""
+    with SiteProcess(database_url=conformance_database) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def conformance_second_site_postgresql(
+    conformance_database: str, conformance_site_postgresql: SiteProcess
+) -> Iterator[SiteProcess]:
+    """A second process on the same database, which the first has migrated."""
+    with SiteProcess(database_url=conformance_database) as site:
         yield site
 
 

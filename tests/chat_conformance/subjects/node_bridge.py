@@ -20,6 +20,7 @@ from tests.chat_conformance.subjects.subject import (
 )
 from tests.e2e.node_clients import NodeClientError, NodeProcess
 from tests.e2e.node_clients.chat_package import ensure_chat_package
+from tests.site_process import SiteProcess
 
 SCRIPT = "chat_state.mjs"
 
@@ -84,10 +85,13 @@ class DjangoPlace(SitePlace):
     Args:
         process: runs ``chat_state.mjs``.
         tokens: of the site.
+        second: a server on the site's database; adapters then use the two in turn.
     """
 
-    def __init__(self, process: NodeProcess, tokens: Tokens) -> None:
-        super().__init__(tokens)
+    def __init__(
+        self, process: NodeProcess, tokens: Tokens, second: SiteProcess | None = None
+    ) -> None:
+        super().__init__(tokens, second)
         self._process = process
 
     async def make(self, namespace: str, *, port: int | None = None) -> NodeSubject:
@@ -119,11 +123,12 @@ async def open_redis(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def open_django(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    """Our own adapter, ``chat-state-django``, with a site on SQLite."""
+    """Our own adapter, ``chat-state-django``, with two servers on one SQLite, in turn."""
     await asyncio.to_thread(ensure_chat_package)
     tokens = request.getfixturevalue("tokens_sqlite")
+    second = request.getfixturevalue("conformance_second_site_sqlite")
     async with NodeProcess(SCRIPT) as process:
-        yield DjangoPlace(process, tokens)
+        yield DjangoPlace(process, tokens, second)
 
 
 def encode(value: Any) -> Any:

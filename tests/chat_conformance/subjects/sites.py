@@ -1,5 +1,6 @@
 """Served sites, and tokens for as many namespaces as tests ask for."""
 
+import itertools
 from collections.abc import Mapping
 
 from tests.chat_conformance.subjects.subject import Place
@@ -41,10 +42,16 @@ class Tokens:
 
 
 class SitePlace(Place):
-    """Subjects that reach a served site with a token."""
+    """Subjects that reach a served site with a token.
 
-    def __init__(self, tokens: Tokens) -> None:
+    Args:
+        tokens: of the site.
+        second: a server on the site's database; clients then use the two in turn.
+    """
+
+    def __init__(self, tokens: Tokens, second: SiteProcess | None = None) -> None:
         self.server_port = tokens.site.port
+        self._ports = itertools.cycle([site.port for site in (tokens.site, second) if site])
         self._tokens = tokens
         self._taken: dict[str, str] = {}
 
@@ -54,8 +61,8 @@ class SitePlace(Place):
         return namespace
 
     def http_url(self, port: int | None) -> str:
-        """The URL of the site, or of a link to it."""
-        return f"http://{LOOPBACK}:{port or self.server_port}"
+        """The URL of a server, or of a link to one."""
+        return f"http://{LOOPBACK}:{port or next(self._ports)}"
 
     def token_of(self, namespace: str) -> str:
         """The token of a namespace that was given out here."""

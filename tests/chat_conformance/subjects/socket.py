@@ -99,7 +99,7 @@ class SocketSubject(OperationSubject):
 
 
 class SocketPlace(SitePlace):
-    """Sockets of one site."""
+    """Sockets of a site."""
 
     async def make(self, namespace: str, *, port: int | None = None) -> SocketSubject:
         url = f"{self.http_url(port).replace('http', 'ws', 1)}{PATH}"
@@ -111,8 +111,10 @@ class SocketPlace(SitePlace):
 
 @asynccontextmanager
 async def open_sockets(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    """Sockets of a site on PostgreSQL."""
-    yield SocketPlace(request.getfixturevalue("tokens_postgresql"))
+    """Sockets of two servers on one PostgreSQL, in turn."""
+    tokens = request.getfixturevalue("tokens_postgresql")
+    second = request.getfixturevalue("conformance_second_site_postgresql")
+    yield SocketPlace(tokens, second)
 
 
 def _end(call: _Call, answer: _Answer) -> None:
