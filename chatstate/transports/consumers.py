@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import DatabaseError
 
@@ -18,8 +17,9 @@ from chatstate.protocol.errors import (
     UnavailableError,
 )
 from chatstate.protocol.messages import Refused
-from chatstate.protocol.operations import GetList, GetMore, Operation
-from chatstate.services.execute import execute, start
+from chatstate.protocol.operations import GetList, Operation
+from chatstate.services.execute import start
+from chatstate.services.long_lists import in_parts, read_on
 from chatstate.services.threads import get_readers
 from chatstate.services.tokens import Principal, find_principal, is_live
 from chatstate.storage.jobs import Result
@@ -190,43 +190,18 @@ class StateConsumer(FrameConsumer):
         self._unsent_chars -= size
         self.send_now(text)
 
-    async def _send_list(self, operation: Operation, piece: Piece) -> None:
+    async def _send_list(self, operation: Operation, first: Piece) -> None:
         assert isinstance(operation, GetList)
-        while True:
-            frames = list(_in_frames(piece.items))
-            for number, items in enumerate(frames, 1):
-                more = piece.end_number is not None or number < len(frames)
-                await self.wait_until_writable()
-                self.send_now(messages.frame([messages.list_piece(operation.id, items, more=more)]))
-            if piece.end_number is None:
-                return
-            following = await self._read_on(operation, piece)
-            if not isinstance(following, Piece):
-                self.send_now(messages.frame([messages.refusal(operation.id, following)]))
-                return
-            piece = following
-
-    async def _read_on(self, operation: GetList, piece: Piece) -> Any:
         assert self._principal is not None
-        assert piece.end_number is not None
-        more = GetMore(
-            key=operation.key,
-            shard=operation.shard,
-            after=piece.last_number,
-            end=piece.end_number,
-        )
-        (result,) = await execute(self._principal.namespace, [more])
-        return result
+        try:
+            async for piece in read_on(self._principal.namespace, operation, first):
+                await self._send_piece(operation, piece)
+        except ChatstateError as error:
+            self.send_now(messages.frame([messages.refusal(operation.id, error)]))
 
-
-def _in_frames(items: Sequence[str]) -> Sequence[Sequence[str]]:
-    """Part the items so that each part fits a frame; at least one part."""
-    parts: list[list[str]] = [[]]
-    size = 0
-    for item in items:
-        if parts[-1] and size + len(item) > _FRAME_CHARS:
-            parts.append([])
-            size = 0
-        parts[-1].append(item)
-        size += len(item) + 1
-    return parts
+    async def _send_piece(self, operation: Operation, piece: Piece) -> None:
+        parts = list(in_parts(piece.items, max_chars=_FRAME_CHARS))
+        for number, items in enumerate(parts, 1):
+            more = piece.end_number is not None or number < len(parts)
+            await self.wait_until_writable()
+            self.send_now(messages.frame([messages.list_piece(operation.id, items, more=more)]))
