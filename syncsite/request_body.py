@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncsite.asgi_types import Application, Receive, Scope, Send
-from syncsite.plain_answers import answer
+from syncsite.plain_answers import answer, answer_json
 from syncsite.sync_handler import BODY_TIMEOUT_S, ClientLeftError, read_body
 
 BODY_MAX_BYTES = 2_621_440
 """As much as Django itself takes for a form (``DATA_UPLOAD_MAX_MEMORY_SIZE``)."""
+
+API_PREFIX = "/api/"
 
 CLOSE = (b"connection", b"close")  # nobody reads the rest of such a body
 
@@ -50,7 +52,12 @@ def announced_bytes(scope: Scope) -> int:
 
 
 async def _refuse_size(scope: Scope, send: Send) -> None:
-    await answer(scope, send, 413, "The request body is too large", CLOSE)
+    if scope["path"].removeprefix(scope.get("root_path", "")).startswith(API_PREFIX):
+        # programs read the errors of the API, and one form is enough for them
+        error = {"code": "too_large", "message": f"the body has more than {BODY_MAX_BYTES:,} bytes"}
+        await answer_json(scope, send, 413, {"error": error}, CLOSE)
+    else:
+        await answer(scope, send, 413, "The request body is too large", CLOSE)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

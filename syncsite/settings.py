@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "drf_spectacular",
     "livesync",
     "chatstate",
 ]
@@ -109,6 +110,14 @@ CHANNEL_LAYERS = {
 METRICS_TOKEN = environment.secret("SYNCSITE_METRICS_TOKEN")
 
 LIVESYNC = livesync_settings(development=True)
+
+# of the chat state API; every view says by itself who may use it and how
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chat state",
+    "DESCRIPTION": "The state of Chat SDK bots: subscriptions, locks, cache, lists and queues.",
+    "VERSION": "1",
+    "POSTPROCESSING_HOOKS": [],
+}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

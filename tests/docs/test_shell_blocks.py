@@ -15,7 +15,7 @@ from tests.docs.test_settings_page import READ_BY_OTHERS, read_variables
 KNOWN_VARIABLES = read_variables() | READ_BY_OTHERS
 ELSEWHERE = {
     # of the operating system, of PostgreSQL and of npm: not ours to check
-    *("cd", "cp", "export", "git", "install", "journalctl", "mkdir", "node", "npm", "npx"),
+    *("cd", "cp", "curl", "export", "git", "install", "journalctl", "mkdir", "node", "npm", "npx"),
     *("openssl", "pg_dump", "python", "python3", "python3.11", "set", ".", "systemctl", "useradd"),
     *(".venv/bin/daphne", ".venv/bin/pip", ".venv/bin/uvicorn"),
 }

@@ -1,6 +1,7 @@
 """A body to the site is small and arrives in time, or goes no further."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ async def post(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope: Any = {"type": "http", "method": "POST", "headers": headers}
+    scope: Any = {"type": "http", "method": "POST", "path": "/admin/", "headers": headers}
     await BoundedBody(site)(scope, receive, send)
     assert not sent or (b"connection", b"close") in sent[0]["headers"]
     return (sent[0]["status"] if sent else None), read
@@ -72,6 +73,29 @@ async def test_a_body_that_is_announced_too_large_is_not_read(length: bytes) -> 
 
     assert await post(site, b"x", headers=[(b"content-length", length)]) == (413, 0)
     assert site.bodies == []
+
+
+async def test_the_api_tells_it_in_the_form_of_its_errors() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/below/api/chat/v1/get",
+        "root_path": "/below",
+        "headers": [(b"content-length", b"9" * 19)],
+    }
+    await BoundedBody(Site())(scope, _nothing, send)
+
+    assert sent[0]["status"] == 413
+    assert json.loads(sent[1]["body"])["error"]["code"] == "too_large"
+
+
+async def _nothing() -> Any:
+    raise AssertionError("the body is not read")
 
 
 async def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
