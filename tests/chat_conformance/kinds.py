@@ -1,6 +1,6 @@
 """Every way in that the suite is run against."""
 
-from tests.chat_conformance.subjects import node_bridge, python_adapters, services, socket
+from tests.chat_conformance.subjects import http, node_bridge, python_adapters, services, socket
 from tests.chat_conformance.subjects.subject import Feature, Kind
 
 _NPM_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.JAVASCRIPT
@@ -37,6 +37,7 @@ KINDS = [
         name="remote", features=_PYTHON_ADAPTER | Feature.REACHES, open=python_adapters.open_remote
     ),
     Kind(name="socket", features=_OPERATIONS, open=socket.open_sockets),
+    Kind(name="http", features=_OPERATIONS, open=http.open_http),
     Kind(
         name="chat-state-django",
         features=_NPM_ADAPTER | Feature.SHARED | Feature.LIMITS | Feature.REACHES,

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from tests.chat_conformance.subjects.databases import services_on
+from tests.chat_conformance.subjects.http import HttpPlace
 from tests.chat_conformance.subjects.node_bridge import SCRIPT, DjangoPlace
 from tests.chat_conformance.subjects.python_adapters import InProcessPlace, RemotePlace
 from tests.chat_conformance.subjects.socket import SocketPlace
@@ -21,6 +22,12 @@ OpenWay = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
 async def open_sockets(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The protocol over a WebSocket."""
     yield SocketPlace(request.getfixturevalue("tokens"))
+
+
+@asynccontextmanager
+async def open_http(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    """The protocol over HTTP."""
+    yield HttpPlace(request.getfixturevalue("tokens"))
 
 
 @asynccontextmanager
@@ -47,6 +54,7 @@ async def open_in_process(request: pytest.FixtureRequest) -> AsyncIterator[Place
 
 WAYS: dict[str, OpenWay] = {
     "socket": open_sockets,
+    "http": open_http,
     "npm": open_npm,
     "remote": open_remote,
     "in process": open_in_process,
