@@ -78,7 +78,8 @@ class TransportStateAdapter:
         self._transport = transport
         self._shard_key = shard_key
         self._key_shard = key_shard
-        self._on_stranded = on_stranded
+        self._stranded_handlers = [on_stranded] if on_stranded else []
+        self._passed_over: set[tuple[str, str]] = set()
         self._now_ms = now_ms
         self._going_on: set[asyncio.Task[None]] = set()
 
@@ -179,6 +180,8 @@ class TransportStateAdapter:
             max_length: how many of the newest values to keep; None and 0: all.
             ttl_ms: of the whole list, from now; None and 0: as it is.
         """
+        if self._passed_over and self._is_passed_over(key, value):
+            return
         operation = AppendToList(
             **self._key(key),
             value=to_json(value),
@@ -226,6 +229,32 @@ class TransportStateAdapter:
         depth: int = await self._value(QueueDepth(**self._thread(thread_id)))
         return depth
 
+    def add_stranded_handler(self, handler: StrandedHandler) -> None:
+        """Have a handler told of stranded queues, as the argument ``on_stranded`` is."""
+        self._stranded_handlers.append(handler)
+
+    def pass_over(self, key: str, message_id: str, *, no_more: bool = False) -> None:
+        """Leave out the next append of a message to a list; for ``rescue_stranded``.
+
+        It gives Chat messages whose history was written when they first came.
+
+        Args:
+            key: of the list.
+            message_id: the message's ``id`` member.
+            no_more: take it back, if no such append came.
+        """
+        if no_more:
+            self._passed_over.discard((key, message_id))
+        else:
+            self._passed_over.add((key, message_id))
+
+    def _is_passed_over(self, key: str, value: Any) -> bool:
+        name = (key, value.get("id")) if isinstance(value, dict) else None
+        if name not in self._passed_over:
+            return False
+        self._passed_over.remove(name)
+        return True
+
     async def _release(self, operation: ReleaseLock) -> None:
         try:
             released = await self._value(operation)
@@ -267,8 +296,9 @@ class TransportStateAdapter:
         return _with_shard(members, self._key_shard and self._key_shard(key))
 
     def _tell_if_stranded(self, thread_id: str, answer: dict[str, Any]) -> None:
-        if answer["stranded"] and self._on_stranded is not None:
-            self._keep(self._tell_stranded(thread_id))
+        if answer["stranded"]:
+            for handler in self._stranded_handlers:
+                self._keep(self._tell_stranded(handler, thread_id))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)
@@ -281,10 +311,9 @@ class TransportStateAdapter:
         if not task.cancelled():
             task.exception()  # looked at, as there may be nobody left who would be told
 
-    async def _tell_stranded(self, thread_id: str) -> None:
-        assert self._on_stranded is not None
+    async def _tell_stranded(self, handler: StrandedHandler, thread_id: str) -> None:
         try:
-            handled = self._on_stranded(thread_id)
+            handled = handler(thread_id)
             if inspect.isawaitable(handled):
                 await handled
         except Exception:

@@ -19,7 +19,7 @@ from chat_sdk.types import ConcurrencyConfig, Message
 
 from tests.e2e.chat_bots.fake_platform import FakePlatform
 from tests.e2e.chat_bots.lines import serve
-from tests.e2e.chat_bots.python_states import Pauses, PausingState, open_state
+from tests.e2e.chat_bots.python_states import Pauses, PausingState, open_state, rescue
 
 USUAL_LOCK_TTL_MS = 30_000
 BRIEFLY_S = 0.003
@@ -46,8 +46,7 @@ class Bot:
         options: Any,
     ) -> None:
         self.pauses = Pauses()
-        adapter = open_state(**state, on_stranded=self._rescue if rescues else None)
-        self.state: Any = PausingState(self.pauses, adapter)
+        self.state: Any = PausingState(self.pauses, open_state(**state))
         self.platform = FakePlatform(keeps_history=keeps_history, lets_abort=lets_abort)
         self.chat = Chat(
             user_name="bot",
@@ -59,16 +58,11 @@ class Bot:
         self.runs: list[dict[str, Any]] = []
         self.begun: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.finished: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        if rescues:
+            rescue(self.chat)
         self.chat.on_mention(self._welcome)
         self.chat.on_subscribed_message(self._handler("heard"))
         self.chat.on_message(re.compile("^!"))(self._handler("command"))
-
-    async def _rescue(self, lock_key: str) -> None:
-        while (entry := await self.state.dequeue(lock_key)) is not None:
-            message = entry.message
-            # claimed as seen when it first came, it would pass as a duplicate
-            await self.state.delete(f"dedupe:{self.platform.name}:{message.id}")
-            self.chat.process_message(self.platform, message.thread_id, message)
 
     async def _welcome(self, thread: Any, message: Message, context: Any = None) -> None:
         await thread.subscribe()

@@ -2,9 +2,9 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
 from typing import Any
 
+from chat_sdk import Chat
 from chat_sdk.state.memory import MemoryStateAdapter
 from chat_sdk.types import QueueEntry, StateAdapter
 
@@ -59,32 +59,28 @@ class PausingState:
         return entry
 
 
-StrandedHandler = Callable[[str], Awaitable[None]]
-
-
-def open_state(
-    kind: str, *, on_stranded: StrandedHandler | None = None, **options: Any
-) -> StateAdapter:
-    """The adapter that ``kind`` names; each call makes its own, but for memory.
-
-    Args:
-        kind: memory, remote or direct.
-        on_stranded: told of stranded queues, which memory does not notice.
-        options: what the kind needs.
-    """
+def open_state(kind: str, **options: Any) -> StateAdapter:
+    """The adapter that ``kind`` names; each call makes its own, but for memory."""
     match kind:
         case "remote":
             from chatstate.adapters import RemoteStateAdapter
 
-            return RemoteStateAdapter(**options, on_stranded=on_stranded)
+            return RemoteStateAdapter(**options)
         case "direct":
             import django
 
             django.setup()
             from chatstate.adapters import DjangoStateAdapter
 
-            return DjangoStateAdapter(**options, on_stranded=on_stranded)
+            return DjangoStateAdapter(**options)
     return _memory(**options)
+
+
+def rescue(chat: Chat) -> None:
+    """Let the bot handle what was stranded in its queues."""
+    from chatstate.adapters import rescue_stranded
+
+    rescue_stranded(chat)
 
 
 @functools.cache

@@ -8,14 +8,11 @@ the release, by a bot that found the lock taken before.
 import pytest
 
 from tests.e2e.chat_bots import Bot, eventually
-from tests.e2e.chat_bots.crews import CREWS, NODE_CREWS, Crew
+from tests.e2e.chat_bots.crews import CREWS, Crew
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MEMORY_CREWS = [crew for crew in CREWS if crew.endswith("memory")]
-NPM_CREWS = [crew for crew in NODE_CREWS if crew not in MEMORY_CREWS]
-"""Whose rescue is the npm package's own, which knows of history."""
-
 RESCUING_CREWS = [crew for crew in CREWS if crew not in MEMORY_CREWS]
 QUEUE = {"strategy": "queue"}
 
@@ -73,7 +70,7 @@ async def test_ours_hands_a_message_after_the_release_to_who_got_it(
     assert await first.posts(thread) == ["hello @bot hi", "heard one hold"]
 
 
-@pytest.mark.parametrize("crew", NPM_CREWS, indirect=True)
+@pytest.mark.parametrize("crew", RESCUING_CREWS, indirect=True)
 async def test_what_was_stranded_is_in_the_history_once(crew: Crew, thread: str) -> None:
     first, second = await crew.pair(concurrency=QUEUE, rescues=True, keeps_history=True)
     await first.say(thread, "@bot hi")
