@@ -1,5 +1,6 @@
 """Values are JSON: what went in comes out, and in the same order."""
 
+import asyncio
 import json
 import math
 from typing import Any
@@ -126,6 +127,22 @@ async def test_a_large_value_comes_back(subject: Subject, letter: str) -> None:
 
     assert await subject.get(KEY) == value
     assert await subject.get_list("list") == [value, value]
+
+
+async def test_large_values_may_be_under_way_together(subject: Subject) -> None:
+    values = {f"key {number}": f"{number}" * 800_000 for number in range(8)}
+    await asyncio.gather(*(subject.set(key, value) for key, value in values.items()))
+
+    found = await asyncio.gather(*(subject.get(key) for key in values))
+
+    assert found == list(values.values())
+
+
+async def test_thousands_of_calls_may_be_under_way_together(subject: Subject) -> None:
+    numbers = range(2_500)
+    await asyncio.gather(*(subject.set(f"key {number}", number) for number in numbers))
+
+    assert await asyncio.gather(*(subject.get(f"key {n}") for n in numbers)) == list(numbers)
 
 
 @pytest.mark.needs(Feature.LIMITS)
