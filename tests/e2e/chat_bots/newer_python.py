@@ -64,7 +64,7 @@ def _digest(base: Path) -> str:
 def _install(base: Path) -> None:
     pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     commands = [
-        [str(base), "-m", "venv", "--clear", str(ENVIRONMENT)],
+        [str(base), "-m", "venv", str(ENVIRONMENT)],
         [*pip, "install", "--quiet", "-r", str(ROOT / "requirements.txt"), CHAT_SDK],
     ]
     for command in commands:
