@@ -21,7 +21,9 @@ T = TypeVar("T")
 
 _WHITESPACE = " \t\n\r"
 _SPACES = re.compile(rf"[{_WHITESPACE}]*")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# one that never ends reaches to the end of the text, and nothing is tried twice: otherwise each
+# quote in it would be looked at as the start of one more, and a frame take hours
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _STRING_OR_BRACKET = re.compile(rf"{_STRING.pattern}|{_BRACKET.pattern}", re.DOTALL)
 _SCALARS = (str, int, bool)

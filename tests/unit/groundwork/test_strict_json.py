@@ -365,6 +365,14 @@ def test_what_is_too_deep_becomes_a_0(value: Any, limit: int) -> None:
     assert json.loads(found) == cut_off(value, limit)
 
 
+def test_a_string_that_never_ends_is_looked_at_once() -> None:
+    # looking at it again from each quote in it would take hours
+    text = "[[" + '"' + r"\"" * 500_000
+
+    assert strict_json.is_deeper_than(text, 1)
+    assert strict_json.without_deep_parts(text, 1).startswith("[0")
+
+
 def test_what_is_deeper_than_any_reader_goes_can_be_read_without_its_depths() -> None:
     deep = "[" * 100_000 + '"]"' + "]" * 100_000
 
