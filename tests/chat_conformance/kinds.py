@@ -3,24 +3,22 @@
 from tests.chat_conformance.subjects import http, node_bridge, python_adapters, services, socket
 from tests.chat_conformance.subjects.subject import Feature, Kind
 
-_NPM_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.JAVASCRIPT
+_ADAPTER = Feature.CONNECTS | Feature.OBJECTS | Feature.NUMBERS | Feature.PIPELINES
+_NPM_ADAPTER = _ADAPTER | Feature.JAVASCRIPT
+_PYTHON_ADAPTER = _ADAPTER | Feature.SHARED | Feature.LIMITS
 _OPERATIONS = Feature.SHARED | Feature.TEXTS | Feature.LIMITS
-
-_PYTHON_ADAPTER = (
-    Feature.CONNECTS | Feature.SHARED | Feature.OBJECTS | Feature.NUMBERS | Feature.LIMITS
-)
 
 KINDS = [
     Kind(name="state-memory", features=_NPM_ADAPTER, open=node_bridge.open_memory),
     Kind(name="state-redis", features=_NPM_ADAPTER | Feature.SHARED, open=node_bridge.open_redis),
     Kind(
         name="services-sqlite",
-        features=_OPERATIONS,
+        features=_OPERATIONS | Feature.PIPELINES,
         open=services.open_services("sqlite"),
     ),
     Kind(
         name="services-postgresql",
-        features=_OPERATIONS,
+        features=_OPERATIONS | Feature.PIPELINES,
         open=services.open_services("postgresql"),
     ),
     Kind(
@@ -36,7 +34,7 @@ KINDS = [
     Kind(
         name="remote", features=_PYTHON_ADAPTER | Feature.REACHES, open=python_adapters.open_remote
     ),
-    Kind(name="socket", features=_OPERATIONS, open=socket.open_sockets),
+    Kind(name="socket", features=_OPERATIONS | Feature.PIPELINES, open=socket.open_sockets),
     Kind(name="http", features=_OPERATIONS, open=http.open_http),
     Kind(
         name="chat-state-django",

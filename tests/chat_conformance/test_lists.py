@@ -45,10 +45,9 @@ async def test_equal_values_are_all_kept(subject: Subject) -> None:
 
 
 async def test_a_long_list_comes_whole(subject: Subject) -> None:
-    texts = [f"{number} {'x' * 600}" for number in range(2_000)]
-    for start in range(0, len(texts), 500):
-        batch = texts[start : start + 500]
-        await asyncio.gather(*(subject.append_to_list(KEY, text) for text in batch))
+    # more than a frame holds
+    texts = [f"{number} {'x' * 30_000}" for number in range(60)]
+    await asyncio.gather(*(subject.append_to_list(KEY, text) for text in texts))
 
     assert await subject.get_list(KEY) == texts
 

@@ -138,6 +138,7 @@ async def test_large_values_may_be_under_way_together(subject: Subject) -> None:
     assert found == list(values.values())
 
 
+@pytest.mark.needs(Feature.PIPELINES)
 async def test_thousands_of_calls_may_be_under_way_together(subject: Subject) -> None:
     numbers = range(2_500)
     await asyncio.gather(*(subject.set(f"key {number}", number) for number in numbers))

@@ -69,6 +69,9 @@ class Feature(Flag):
     LIMITS = auto()
     """Has the limits of this project."""
 
+    PIPELINES = auto()
+    """Sends a call without waiting for the answers to those before."""
+
     REACHES = auto()
     """Reaches a server over the network, and fails to connect where there is none."""
 
