@@ -3,21 +3,29 @@
 Only a digest of a token is stored, so that nobody who reads the database can use one.
 """
 
+import logging
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chatstate.conf import get_settings
 from chatstate.models import Token
-from chatstate.protocol.errors import InvalidError
+from chatstate.protocol.errors import InvalidError, UnavailableError
 from chatstate.protocol.operations import Right
 from chatstate.sharding import DEFAULT
+from groundwork.connections import DatabaseUnavailableError, with_connection
+from groundwork.sqlite_files import check_file
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "chat_"
 _SECRET_BYTES = 32
@@ -75,9 +83,14 @@ def check_namespace(namespace: str) -> None:
 
 
 def find_principal(token: str) -> Principal | None:
-    """Who the token stands for; None: it is unknown, expired or revoked."""
+    """Who the token stands for; None: it is unknown, expired or revoked. For threads of ours.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    digest = _digest(token)
     # found by the digest's index, whose timing tells nothing of the token
-    found = _live().filter(digest=_digest(token)).first()
+    found = _look_up(lambda: _live().filter(digest=digest).first())
     if found is None:
         return None
     _note_use(found)
@@ -88,8 +101,12 @@ def find_principal(token: str) -> Principal | None:
 
 
 def is_live(token_id: int) -> bool:
-    """Whether the token is neither expired nor revoked nor gone."""
-    return _live().filter(pk=token_id).exists()
+    """Whether the token is neither expired nor revoked nor gone. For threads of ours.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    return _look_up(lambda: _live().filter(pk=token_id).exists())
 
 
 def revoke(token_id: int) -> bool:
@@ -108,7 +125,7 @@ def state_of(token: Token) -> State:
 
 def tokens() -> "QuerySet[Token]":
     """All tokens; they are kept in the database of the default shard."""
-    return Token.objects.using(get_settings().shards[DEFAULT])
+    return Token.objects.using(_alias())
 
 
 def _live() -> "QuerySet[Token]":
@@ -116,10 +133,39 @@ def _live() -> "QuerySet[Token]":
     return tokens().filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
 
+def _alias() -> str:
+    return get_settings().shards[DEFAULT]
+
+
+def _look_up(work: Callable[[], T]) -> T:
+    def checked(connection: BaseDatabaseWrapper) -> T:
+        found = work()
+        check_file(connection)
+        return found
+
+    try:
+        return with_connection(_alias(), checked)
+    except DatabaseUnavailableError as error:
+        logger.warning("a token cannot be looked up: %s", error)
+        raise UnavailableError from error
+
+
+_noted_at: dict[bytes, datetime] = {}
+"""When this process has last noted, or tried to note, the use of each token, by its digest."""
+
+
 def _note_use(token: Token) -> None:
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
-        tokens().filter(pk=token.pk).update(last_used_at=now)
+    digest = bytes(token.digest)
+    last = max(filter(None, (token.last_used_at, _noted_at.get(digest))), default=None)
+    if last is not None and now - last <= _USED_EVERY:
+        return
+    # also if it fails: nobody is to wait each time for a database that takes no writes at present
+    _noted_at[digest] = now
+    try:
+        with_connection(_alias(), lambda _: tokens().filter(pk=token.pk).update(last_used_at=now))
+    except DatabaseUnavailableError as error:
+        logger.warning("the use of a token cannot be noted: %s", error)
 
 
 def _digest(token: str) -> bytes:

@@ -1,16 +1,11 @@
 """Who asks over HTTP: a bearer token, the one that a socket's first frame holds."""
 
-import logging
-
-from django.db import DatabaseError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from chatstate.protocol.errors import UnauthorizedError, UnavailableError
+from chatstate.protocol.errors import UnauthorizedError
 from chatstate.services.threads import get_readers
 from chatstate.services.tokens import Principal, find_principal
-
-logger = logging.getLogger(__name__)
 
 SCHEME = "Bearer"
 
@@ -42,11 +37,7 @@ async def principal_of(request: Request) -> Principal:
     """
     if request.auth is None:
         raise UnauthorizedError
-    try:
-        principal = await get_readers().run(find_principal, request.auth)
-    except DatabaseError:
-        logger.warning("a token cannot be looked up", exc_info=True)
-        raise UnavailableError from None
+    principal = await get_readers().run(find_principal, request.auth)
     if principal is None:
         raise UnauthorizedError
     return principal

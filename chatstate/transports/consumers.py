@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Sequence
 
-from django.db import DatabaseError
-
 from chatstate.conf import get_settings
 from chatstate.metrics import SOCKETS
 from chatstate.protocol import messages
@@ -12,6 +10,7 @@ from chatstate.protocol.errors import (
     BusyError,
     ChatstateError,
     ForbiddenError,
+    InternalError,
     MalformedError,
     UnauthorizedError,
     UnavailableError,
@@ -24,7 +23,7 @@ from chatstate.services.threads import get_readers
 from chatstate.services.tokens import Principal, find_principal, is_live
 from chatstate.storage.jobs import Result
 from chatstate.storage.steps import Piece
-from groundwork.frames import POLICY, TRY_LATER, FrameConsumer
+from groundwork.frames import INTERNAL, POLICY, TRY_LATER, FrameConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +91,15 @@ class StateConsumer(FrameConsumer):
             principal = await get_readers().run(find_principal, token)
             if principal is None:
                 raise UnauthorizedError
+        except UnavailableError as error:
+            self.send_last(messages.failure(error), TRY_LATER)
+            return
         except ChatstateError as error:
             self.send_last(messages.failure(error), POLICY)
             return
-        except DatabaseError:
-            logger.warning("a token cannot be looked up", exc_info=True)
-            self.send_last(messages.failure(UnavailableError()), TRY_LATER)
+        except Exception:
+            logger.exception("a token cannot be looked up")
+            self.send_last(messages.failure(InternalError()), INTERNAL)
             return
         settings = get_settings()
         self.send_now(
@@ -118,7 +120,7 @@ class StateConsumer(FrameConsumer):
         try:
             if await get_readers().run(is_live, principal.token_id):
                 return
-        except DatabaseError:
+        except UnavailableError:
             return  # an operation will tell
         self.send_last(messages.failure(UnauthorizedError()), POLICY)
 

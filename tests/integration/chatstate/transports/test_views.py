@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -368,7 +367,7 @@ async def test_a_token_that_cannot_be_looked_up_is_not_refused(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(token: str) -> None:
-        raise OperationalError("the database is down")
+        raise UnavailableError
 
     monkeypatch.setattr(authentication, "find_principal", fail)
 
