@@ -1,0 +1,215 @@
+"""What the pages of chatstate have in common: they read only, and never through all rows."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import ModelAdmin
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import BigIntegerField, F, Model, QuerySet, Value
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from chatstate.services.browse import default_alias, known_namespaces
+from chatstate.storage.context import digest
+from groundwork.visible_text import in_ascii, visible_html
+
+if TYPE_CHECKING:  # generic in the stubs only
+    _ModelAdmin = ModelAdmin[Model]
+    _Paginator = Paginator[Model]
+else:
+    _ModelAdmin, _Paginator = ModelAdmin, Paginator
+
+LIST_MAX_ROWS = 10_000
+"""Most rows that are counted and paged through; the search finds the others."""
+
+
+class BoundedPaginator(_Paginator):
+    """Counts no further than ``LIST_MAX_ROWS``: counting all takes longer than the page."""
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether there are more."""
+        return self._counted > LIST_MAX_ROWS
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, LIST_MAX_ROWS)
+
+    @cached_property
+    def _counted(self) -> int:
+        assert isinstance(self.object_list, QuerySet)
+        return self.object_list.order_by()[: LIST_MAX_ROWS + 1].count()
+
+
+class NamespaceFilter(admin.SimpleListFilter):
+    """One namespace's rows; which there are is told by the index."""
+
+    title = "namespace"
+    parameter_name = "namespace"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in known_namespaces(default_alias(), model_admin.model)]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        namespace = self.value()
+        if namespace is None:
+            return queryset
+        # PostgreSQL refuses a NUL in a text
+        return queryset.none() if "\x00" in namespace else queryset.filter(namespace=namespace)
+
+
+class RowsAdmin(_ModelAdmin):
+    """Lists and shows rows of the default shard's database; no form adds, changes or deletes."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    actions = None
+    list_filter: ClassVar[Any] = (NamespaceFilter,)
+    change_list_template = "admin/chatstate/change_list.html"
+
+    class Media:
+        css: ClassVar = {"all": ("chatstate/admin.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # any other would let a URL ask for a part of a value, and read through all rows
+        return lookup == NamespaceFilter.parameter_name
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = self.model._default_manager.using(default_alias())
+        return rows.order_by(*self.get_ordering(request))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        # each along an index
+        return ("namespace", "pk") if NamespaceFilter.parameter_name in request.GET else ("-pk",)
+
+    def page(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        """The pattern of a page of a row; ``view`` is called with the request and the row.
+
+        Who is not signed in is sent to do so; who may not view such rows gets 403.
+        """
+
+        @wraps(view)
+        def checked(request: HttpRequest, pk: int, **parts: Any) -> HttpResponse:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            row = self.get_object(request, str(pk))
+            if row is None:
+                raise Http404("there is no such row")
+            return view(request, row, **parts)
+
+        name = f"chatstate_{self.opts.model_name}_{name}"
+        return path(f"<int:pk>/{route}", self.admin_site.admin_view(checked), name=name)
+
+    def render(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        """A template of ours, with what every page of the admin shows."""
+        return TemplateResponse(
+            request,
+            f"admin/chatstate/{template}.html",
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "media": self.media,
+                "title": title,
+                **context,
+            },
+        )
+
+
+class KeyedAdmin(RowsAdmin):
+    """Rows that a key or thread id leads to, in the column ``key_field``."""
+
+    key_field: ClassVar[str]
+    search_fields = ("key_digest",)  # for the field to be there; see get_search_results
+    search_help_text = "Exact, from the first character to the last."
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        is_filtered = NamespaceFilter.parameter_name in request.GET
+        return ("namespace", "key_digest") if is_filtered else ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        if not search_term:
+            return queryset, False
+        # the index begins with the namespace
+        namespaces = known_namespaces(default_alias(), self.model)
+        return queryset.filter(namespace__in=namespaces, key_digest=digest(search_term)), False
+
+    @admin.display(description="expires in")
+    def expires_in(self, row: Any) -> str:
+        return shown_ms(row.rest_ms)
+
+    @admin.display(description="key")
+    def shown_key(self, row: Any) -> SafeString:
+        """The key, and once more in ASCII where another one might look the same."""
+        return show_key(getattr(row, self.key_field))
+
+
+def with_rest(rows: "QuerySet[Any]", now: int) -> "QuerySet[Any]":
+    """Rows that know how many milliseconds they still live, as ``rest_ms``; None is for ever."""
+    annotated: QuerySet[Any] = rows.annotate(
+        rest_ms=F("expires_at_ms") - Value(now, BigIntegerField())
+    )
+    return annotated
+
+
+def log(request: HttpRequest, model: type[Model], flag: int, shown: str, message: str) -> None:
+    """Write into the admin's log what was done to something that is no row of its own."""
+    LogEntry.objects.create(
+        user_id=cast(int, request.user.pk),
+        content_type=ContentType.objects.get_for_model(model),
+        object_repr=shown[:200],
+        action_flag=flag,
+        change_message=message,
+    )
+
+
+def key_text(key: "bytes | memoryview[int]") -> str:
+    """A stored key as its bot wrote it."""
+    return bytes(key).decode("utf-8", "surrogatepass")
+
+
+def show_key(key: "bytes | memoryview[int]") -> SafeString:
+    """A key for a page: nothing in it can hide, or reorder what is around it."""
+    text = key_text(key)
+    shown = format_html('<bdi class="exact">{}</bdi>', visible_html(text))
+    if text.isascii():
+        return shown
+    return format_html('{}<div class="exact in-ascii">{}</div>', shown, in_ascii(text))
+
+
+def shown_instant(instant_ms: int) -> str:
+    """Milliseconds since 1970 for people."""
+    return f"{datetime.fromtimestamp(instant_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def shown_ms(ms: int | None) -> str:
+    """How long something still lives; None: for ever."""
+    if ms is None:
+        return "never"
+    if ms <= 0:
+        return "expired"
+    days, seconds = divmod(ms / 1000, 86_400)
+    return f"{days:.0f} d {seconds / 3600:.1f} h" if days else f"{seconds:,.1f} s"

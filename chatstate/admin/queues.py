@@ -1,0 +1,141 @@
+"""Queues: a row for each thread, and the messages that wait for one.
+
+The key of an entry is made of several columns, which Django's admin cannot register.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.admin.models import CHANGE
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from chatstate.admin.base import RowsAdmin, key_text, log, show_key, shown_ms
+from chatstate.admin.values import PAGE_VALUES, Value, may_see, values_page
+from chatstate.models import QueuedEntry
+from chatstate.services.browse import (
+    Place,
+    Queue,
+    count_stranded,
+    default_alias,
+    list_queues,
+    queue_entries,
+)
+from chatstate.storage.expiry import now_ms
+from groundwork.visible_text import visible
+
+PERMISSION = "chatstate.view_queuedentry"
+PAGE_QUEUES = 50
+STRANDED_PAGE_QUEUES = 500
+"""Queues that a page of stranded ones looks through."""
+
+_MAX_NUMBER = 2**63 - 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class QueuePages:
+    """The list of queues, and the messages of one; read only."""
+
+    def __init__(self, rows: RowsAdmin) -> None:
+        self._rows = rows
+
+    def urls(self) -> list[URLPattern]:
+        """Their URL patterns."""
+        entries = require_http_methods(["GET", "HEAD", "POST"])(self.show_entries)
+        return [
+            self._page("queues/", require_safe(self.list_queues), "queues"),
+            self._page("queues/entries/", entries, "queue_entries"),
+        ]
+
+    def list_queues(self, request: HttpRequest) -> HttpResponse:
+        only_stranded = request.GET.get("stranded") == "1"
+        size = STRANDED_PAGE_QUEUES if only_stranded else PAGE_QUEUES
+        place = _place(request) if "digest" in request.GET else Place()
+        found = list_queues(default_alias(), after=place, max_queues=size + 1)
+        page = found[:size]
+        more = _query(page[-1], only_stranded=only_stranded) if len(found) > size else None
+        return self._rows.render(
+            request,
+            "queues",
+            "Stranded queues" if only_stranded else "Queues",
+            queues=[_shown(queue) for queue in page if queue.is_stranded or not only_stranded],
+            more=more,
+            only_stranded=only_stranded,
+            stranded=count_stranded(default_alias()),
+            may_see=may_see(request),
+        )
+
+    def show_entries(self, request: HttpRequest) -> HttpResponse:
+        place, after = _place(request), number_of(request, "after")
+        entries = queue_entries(default_alias(), place, after=after, max_entries=PAGE_VALUES + 1)
+        if not entries:
+            raise Http404("nothing waits here")
+        now = now_ms(default_alias())
+        thread_id = bytes(entries[0].thread_id)
+        return values_page(
+            self._rows,
+            request,
+            "Messages",
+            [Value(entry.message, entry.number, _note(entry, now)) for entry in entries],
+            shown=show_key(thread_id),
+            note=partial(_log, request, place, thread_id),
+            place_query=urlencode({"namespace": place.namespace, "digest": place.digest.hex()}),
+        )
+
+    def _page(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        def checked(request: HttpRequest) -> HttpResponse:
+            if not request.user.has_perm(PERMISSION):
+                raise PermissionDenied
+            return view(request)
+
+        return path(route, self._rows.admin_site.admin_view(checked), name=f"chatstate_{name}")
+
+
+def number_of(request: HttpRequest, field: str) -> int:
+    """A number in the query of the URL; 0 for none.
+
+    Raises:
+        Http404: it is none that an item can have.
+    """
+    text = request.GET.get(field, "0")
+    if not text.isascii() or not text.isdecimal() or len(text) > 19 or int(text) > _MAX_NUMBER:
+        raise Http404(f"{field} must be a number")
+    return int(text)
+
+
+def _place(request: HttpRequest) -> Place:
+    namespace, digest = request.GET.get("namespace", ""), request.GET.get("digest", "")
+    if not _DIGEST.fullmatch(digest) or "\x00" in namespace:
+        raise Http404("there is no such queue")
+    return Place(namespace, bytes.fromhex(digest))
+
+
+def _query(queue: Queue, *, only_stranded: bool = False) -> str:
+    place = {"namespace": queue.namespace, "digest": queue.digest.hex()}
+    return "?" + urlencode(place | ({"stranded": "1"} if only_stranded else {}))
+
+
+def _shown(queue: Queue) -> dict[str, Any]:
+    return {
+        "queue": queue,
+        "thread": show_key(queue.thread_id),
+        "expires_in": shown_ms(queue.oldest_expires_in_ms),
+        "entries": reverse("admin:chatstate_queue_entries") + _query(queue),
+    }
+
+
+def _note(entry: QueuedEntry, now: int) -> str:
+    rest = shown_ms(entry.expires_at_ms - now)
+    state = rest if rest == "expired" else f"expires in {rest}"
+    return f"enqueued at {entry.enqueued_at} by its bot's clock, {state}"
+
+
+def _log(request: HttpRequest, place: Place, thread_id: bytes) -> None:
+    shown = visible(key_text(thread_id))
+    message = f"Looked at messages of {shown} of {place.namespace}."
+    log(request, QueuedEntry, CHANGE, shown, message)
