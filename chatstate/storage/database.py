@@ -36,7 +36,7 @@ class ShardDatabase:
         """Carry out all jobs in one transaction; returns when they are stored.
 
         Raises:
-            UnavailableError: the database does not answer. What has a request id may be stored.
+            UnavailableError: the database does not answer. Whether anything is stored is unknown.
         """
         try:
             return self._commit(jobs)
@@ -49,7 +49,8 @@ class ShardDatabase:
                 return with_connection(self.alias, lambda c: self._run(c, jobs))
             except CommitBrokenError as error:
                 logger.warning("%s: %s", self.alias, error)
-                if last_try:
+                is_safe = not error.leaves_doubt or all(job.is_repeatable for job in jobs)
+                if last_try or not is_safe:
                     raise self._unavailable(error) from error
         raise AssertionError("the last try returns or raises")
 

@@ -8,8 +8,9 @@ _NOTHING_WRITTEN = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED")
 class CommitBrokenError(Exception):
     """COMMIT was asked for and failed: all of it is stored, or nothing.
 
-    Doing the jobs again settles it: what was stored is answered from the kept answers, and what has
-    no request id comes to the same a second time.
+    Doing the jobs again settles it: what was stored is answered from the kept answers, and what
+    needs no request id comes to the same a second time. What needs one and has none is not done
+    again.
 
     Args:
         sqlite_errorname: what SQLite calls its reason; None where the connection broke.

@@ -28,6 +28,11 @@ class Job(NamedTuple):
         """Whether anything has to be committed."""
         return any(operation.right == "write" for operation in self.operations)
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether doing it twice is the same as doing it once."""
+        return not any(o.is_once and o.request_id is None for o in self.operations)
+
 
 class Done(NamedTuple):
     """The results of a job, one for each of its operations."""

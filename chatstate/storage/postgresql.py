@@ -37,6 +37,9 @@ Driver: TypeAlias = "psycopg.Connection[Any]"
 Cursor: TypeAlias = "psycopg.Cursor[Any]"
 Key: TypeAlias = tuple[str, str]
 
+# in place of a namespace where shards are locked; no bot can have it
+_SHARDS = ""
+
 # operations in one round trip; what they return is in memory together
 _SLICE = 64
 
@@ -127,7 +130,7 @@ def _begin(driver: Driver, jobs: Sequence[Job]) -> _Start:
         # if this process vanishes without a word, its locks do not outlive it for long
         _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
         _execute(driver, "SET LOCAL lock_timeout = '2s'")
-        _execute(driver, LOCK_SHARDS, ([_lock_number("shard", shard) for shard in shards],))
+        _execute(driver, LOCK_SHARDS, ([_lock_number(_SHARDS, shard) for shard in shards],))
         _execute(driver, LOCK_KEYS, (",".join(str(_lock_number(n, o.place)) for n, o in writes),))
         known = _execute(driver, SELECT_SHARDS, (shards,))
         kept = _execute(driver, SELECT_KEPT, _texts(request_ids, 2))

@@ -45,7 +45,7 @@ IS_LOCKED = Statement("""
     SELECT 1 FROM chatstate_heldlock
     WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
 """)
-# what stands before the first live one has expired
+# what stands before the first live one has expired; nobody wants to read all of that
 TAKE = Statement("""
     DELETE FROM chatstate_queuedentry
     WHERE namespace = :namespace AND key_digest = :digest AND number <= (
@@ -53,7 +53,8 @@ TAKE = Statement("""
         WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
         ORDER BY number LIMIT 1
     )
-    RETURNING number, message, enqueued_at, expires_at, expires_at_ms
+    RETURNING number, CASE WHEN expires_at_ms > :now THEN message END, enqueued_at, expires_at,
+              expires_at_ms
 """)
 
 

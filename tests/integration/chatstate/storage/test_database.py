@@ -3,13 +3,17 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+from typing import Any
 
+import pytest
 from django.db import connections
 from msgspec import Raw
 from pytest_django import Settings
 
 from chatstate.models import HeldLock, KeptAnswer, Shard
-from chatstate.protocol.errors import BusyError, ConflictError, FrozenError
+from chatstate.protocol.errors import BusyError, ConflictError, FrozenError, UnavailableError
 from chatstate.protocol.operations import (
     AcquireLock,
     AppendToList,
@@ -23,7 +27,10 @@ from chatstate.protocol.operations import (
     Set,
     Subscribe,
 )
+from chatstate.storage import postgresql, queues, sqlite
+from chatstate.storage.context import Context
 from chatstate.storage.database import ShardDatabase
+from chatstate.storage.errors import CommitBrokenError
 from chatstate.storage.jobs import Job, Result
 from chatstate.storage.steps import Piece
 
@@ -37,8 +44,8 @@ def text(value: str) -> Raw:
     return Raw(value.encode())
 
 
-def append(value: int, **options: int) -> AppendToList:
-    return AppendToList(key="list", value=text(str(value)), **options)  # type: ignore[arg-type]
+def append(value: int, **options: Any) -> AppendToList:
+    return AppendToList(key="list", value=text(str(value)), **options)
 
 
 def test_operations_of_a_group_see_each_other_in_their_order(chat_database: ShardDatabase) -> None:
@@ -159,3 +166,70 @@ def test_many_consumers_share_a_queue(chat_database: ShardDatabase) -> None:
 
 def _flat(lists: Sequence[Sequence[str]]) -> list[int]:
     return [int(item) for items in lists for item in items]
+
+
+@pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
+def test_no_namespace_meets_the_locks_of_shards(chat_database: ShardDatabase) -> None:
+    job = Job("shard", "default", [Set(key="default", value=text("1"))])
+    chat_database.commit([job])
+
+    with closing(connections.create_connection(chat_database.alias)) as other:
+        other.connect()
+        postgresql._begin(other.connection, [Job("bot", "default", [Subscribe(thread_id="t")])])
+        (done,) = chat_database.commit([job])
+
+    assert done.results == ["null"]
+
+
+def test_of_what_has_expired_in_a_queue_nothing_is_read(chat_database: ShardDatabase) -> None:
+    def entry(ttl_ms: int) -> Enqueue:
+        return Enqueue(thread_id="t", message=text('"m"'), enqueued_at=0, expires_at=ttl_ms)
+
+    do(chat_database, entry(60_000), entry(60_000), entry(600_000))
+    connection = connections[chat_database.alias]
+    connection.ensure_connection()
+    in_two_minutes = {**Context("bot", 0, iter(()), 0).at("t"), "now": _far_from_now(connection)}
+
+    taken = connection.connection.execute(
+        getattr(queues.TAKE, connection.vendor), in_two_minutes
+    ).fetchall()
+
+    assert sorted((number, message) for number, message, *_ in taken) == [
+        *((1, None), (2, None)),
+        (3, '"m"'),
+    ]
+
+
+def _far_from_now(connection: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(expires_at_ms) FROM chatstate_queuedentry")
+        (expires_at_ms,) = cursor.fetchone()
+    return int(expires_at_ms) + 60_000
+
+
+def test_a_commit_in_doubt_doubles_nothing(
+    chat_database: ShardDatabase, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_commits(monkeypatch, vendor, sqlite_errorname="SQLITE_IOERR_FSYNC")
+
+    with pytest.raises(UnavailableError):
+        do(chat_database, append(1))
+    answered = do(chat_database, append(2, request_id="r1"), Set(key="k", value=text("1")))
+    monkeypatch.undo()
+
+    assert answered == ["null", "null"]
+    assert do(chat_database, GetList(key="list"))[0].items == ["1", "2"]
+
+
+def break_commits(monkeypatch: pytest.MonkeyPatch, vendor: str, *, sqlite_errorname: str) -> None:
+    """Let the first two commits be stored and then seem to have failed."""
+    module = {"sqlite": sqlite, "postgresql": postgresql}[vendor]
+    run, runs = module.run, count()
+
+    def run_and_break(*args: Any) -> Any:
+        done = run(*args)
+        if next(runs) < 2:
+            raise CommitBrokenError(sqlite_errorname=sqlite_errorname)
+        return done
+
+    monkeypatch.setattr(module, "run", run_and_break)
