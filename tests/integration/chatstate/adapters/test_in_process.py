@@ -18,6 +18,7 @@ from chatstate.protocol.errors import FrozenError, InvalidError, TooLargeError, 
 from chatstate.storage.database import ShardDatabase
 from chatstate.storage.jobs import Done, Job
 from groundwork.connections import InsideTransactionError
+from tests.clients import DEADLINE_S
 
 ALIAS = "chatstate"
 ENTRY: Any = {"message": {"number": 1}, "enqueuedAt": 0, "expiresAt": 4_102_444_800_000}
@@ -230,7 +231,8 @@ async def test_a_frozen_shard_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(in_process, "_resolve", notice)
     writing = asyncio.ensure_future(adapter.set("key", "new"))
-    await refused.wait()
+    async with asyncio.timeout(DEADLINE_S):
+        await refused.wait()
     await sync_to_async(_freeze)(is_frozen=False)
     await writing
 
@@ -287,8 +289,11 @@ async def test_a_stranded_entry_is_told() -> None:
 
 
 def _freeze(*, is_frozen: bool) -> None:
+    # this thread outlives the test, and the alias is another database in each: what it has is
+    # replaced, should it have anything, and left to nobody
+    connections[ALIAS] = connections.create_connection(ALIAS)
     try:
         Shard.objects.using(ALIAS).update(is_frozen=is_frozen)
     finally:
         connections[ALIAS].close()
-        del connections[ALIAS]  # this thread may come back when the alias is another database
+        del connections[ALIAS]
