@@ -164,7 +164,8 @@ class StateConsumer(FrameConsumer):
         size = 0
         for operation, result in zip(operations, results, strict=True):
             if isinstance(result, Piece):
-                if result.end_number is not None or sum(map(len, result.items)) > _FRAME_CHARS:
+                if result.end_number is not None or _chars_of(result) > _FRAME_CHARS:
+                    self._unsent_chars += _chars_of(result)
                     self.spawn(self._send_list(operation, result))
                     continue
                 text = messages.list_piece(operation.id, result.items, more=False)
@@ -197,7 +198,10 @@ class StateConsumer(FrameConsumer):
         assert self._principal is not None
         try:
             async for piece in read_on(self._principal.namespace, operation, first):
+                if piece is not first:
+                    self._unsent_chars += _chars_of(piece)
                 await self._send_piece(operation, piece)
+                self._unsent_chars -= _chars_of(piece)
         except ChatstateError as error:
             self.send_now(messages.frame([messages.refusal(operation.id, error)]))
 
@@ -207,3 +211,7 @@ class StateConsumer(FrameConsumer):
             more = piece.end_number is not None or number < len(parts)
             await self.wait_until_writable()
             self.send_now(messages.frame([messages.list_piece(operation.id, items, more=more)]))
+
+
+def _chars_of(piece: Piece) -> int:
+    return sum(map(len, piece.items))

@@ -262,6 +262,32 @@ async def test_answers_go_out_in_frames_of_bounded_size(services: None) -> None:
 
 
 @only_sqlite
+async def test_who_reads_no_lists_is_not_given_ever_more_of_them(services: None) -> None:
+    value = "x" * 800_000
+    async with bot(await make_token()) as connected:
+        for number in range(4):
+            await connected.do(op("appendToList", key="l", value=value, requestId=f"r{number}"))
+        (consumer,) = consumers()
+        connected.socket.takes_frames.clear()
+        for number in range(10):
+            connected.socket.send_text(f'[{{"id":{number},"op":"getList","key":"l"}}]')
+            # each becomes a task that waits to send it, or a refusal that waits
+            await until(
+                lambda number=number: len(consumer._tasks) + len(consumer._waiting or ()) > number
+            )
+        connected.socket.takes_frames.set()
+        heard: list[Any] = []
+        while len([answer for answer in heard if not answer.get("more")]) < 10:
+            heard += await connected.hear()
+        (afterwards,) = await connected.do(op("isSubscribed", threadId="t"))
+
+    refused = [answer for answer in heard if "error" in answer]
+    assert {code(answer) for answer in refused} == {"busy"}
+    assert len(refused) == 5
+    assert afterwards["value"] is False
+
+
+@only_sqlite
 async def test_a_server_that_stops_answers_first(services: None) -> None:
     async with bot(await make_token()) as connected:
         connected.socket.send_text('[{"id":1,"op":"set","key":"k","value":1}]')
