@@ -6,14 +6,17 @@ ids are ``platform:channel:thread``, as Chat SDK's platform adapters write them.
 A function must give the same name for ever: changing it leaves behind what is stored.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache
 
 from django.utils.module_loading import import_string
 
 from chatstate.conf import get_settings
-from chatstate.protocol.errors import UnknownShardError
+from chatstate.protocol.errors import InternalError, UnknownShardError
 from chatstate.protocol.operations import OnKey, Operation
+
+logger = logging.getLogger(__name__)
 
 DEFAULT = "default"
 
@@ -53,14 +56,26 @@ def shard_of(operation: Operation) -> str:
 
     Raises:
         UnknownShardError: the settings have no such shard.
+        InternalError: the hook failed.
     """
     shard = operation.shard
     if shard is None:
-        settings = get_settings()
-        path = settings.key_shard if isinstance(operation, OnKey) else settings.shard_key
-        shard = _function(path)(operation.place)
+        shard = _ask_hook(operation)
     if shard not in get_settings().shards:
         raise UnknownShardError(shard)
+    return shard
+
+
+def _ask_hook(operation: Operation) -> str:
+    settings = get_settings()
+    path = settings.key_shard if isinstance(operation, OnKey) else settings.shard_key
+    try:
+        shard = _function(path)(operation.place)
+        if not isinstance(shard, str):
+            raise TypeError(f"it gave {type(shard).__name__}, not a string")
+    except Exception as error:  # a hook of the site may raise anything, for some keys alone
+        logger.exception("%s failed", path)
+        raise InternalError from error
     return shard
 
 
