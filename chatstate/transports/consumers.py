@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from chatstate.conf import get_settings
 from chatstate.metrics import SOCKETS
@@ -33,6 +34,8 @@ _FRAME_OVERHEAD_CHARS = 100
 """Of a frame that waits, besides its text."""
 _UNSENT_MAX_CHARS = 16_000_000
 """Above this much unsent, a socket's operations are refused as ``busy``."""
+_OPEN_MAX_CHARS = 16_000_000
+"""The same for frames with operations that wait: a value keeps the whole of its frame in memory."""
 
 
 class StateConsumer(FrameConsumer):
@@ -46,6 +49,7 @@ class StateConsumer(FrameConsumer):
         self._early: list[str] | None = None  # frames behind the first, until it is answered
         self._early_chars = 0
         self._open_operations = 0
+        self._open_chars = 0
         self._unsent_chars = 0
         self._checked_at = self.last_frame_at
         await self.accept()
@@ -144,7 +148,8 @@ class StateConsumer(FrameConsumer):
             self.send_now(messages.frame(answers))
         if wanted:
             self._open_operations += len(wanted)
-            start(principal.namespace, wanted, lambda results: self._answer(wanted, results))
+            self._open_chars += len(text)
+            start(principal.namespace, wanted, partial(self._settle, wanted, len(text)))
 
     def _refusal(
         self, item: Operation | Refused, principal: Principal, others: int
@@ -153,13 +158,22 @@ class StateConsumer(FrameConsumer):
             return item.error
         if item.right not in principal.rights:
             return ForbiddenError(item.right)
-        is_full = self._open_operations + others >= get_settings().operations_per_socket
-        return BusyError() if is_full or self._unsent_chars > _UNSENT_MAX_CHARS else None
+        is_full = (
+            self._open_operations + others >= get_settings().operations_per_socket
+            or self._open_chars > _OPEN_MAX_CHARS
+            or self._unsent_chars > _UNSENT_MAX_CHARS
+        )
+        return BusyError() if is_full else None
+
+    def _settle(
+        self, operations: Sequence[Operation], frame_chars: int, results: Sequence[Result]
+    ) -> None:
+        self._open_operations -= len(operations)
+        self._open_chars -= frame_chars
+        if not self.is_closed:
+            self._answer(operations, results)
 
     def _answer(self, operations: Sequence[Operation], results: Sequence[Result]) -> None:
-        self._open_operations -= len(operations)
-        if self.is_closed:
-            return
         answers: list[str] = []
         size = 0
         for operation, result in zip(operations, results, strict=True):

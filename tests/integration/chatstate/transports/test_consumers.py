@@ -1,12 +1,14 @@
 """What a bot meets on its socket."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -259,6 +261,28 @@ async def test_answers_go_out_in_frames_of_bounded_size(services: None) -> None:
         frames = [await connected.hear() for _ in range(3)]
 
     assert [len(frame) for frame in frames] == [2, 2, 1]
+
+
+@only_sqlite
+async def test_frames_that_wait_take_a_bounded_amount_of_memory(
+    services: None, chat_database: ShardDatabase
+) -> None:
+    padding = "x" * 1_000_000
+    file = connections[chat_database.alias].settings_dict["NAME"]
+    async with bot(await make_token()) as connected:
+        with closing(sqlite3.connect(file, uri=True, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(20):
+                operation = op("set", id=number, key="k", value=1, padding=padding)
+                connected.socket.send_text(json.dumps([operation]))
+            refused = [(await connected.hear())[0] for _ in range(4)]
+            other.execute("ROLLBACK")
+        done = [(await connected.hear())[0] for _ in range(16)]
+        (afterwards,) = await connected.do(op("get", key="k"))
+
+    assert [(each["id"], code(each)) for each in refused] == [(n, "busy") for n in range(16, 20)]
+    assert sorted(each["id"] for each in done) == list(range(16))
+    assert afterwards["value"] == 1
 
 
 @only_sqlite
