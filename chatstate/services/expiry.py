@@ -6,7 +6,7 @@ Any number of clean-ups may run at once, and each may be killed at any instant.
 import time
 from collections.abc import Callable, Sequence
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connections, transaction
 from django.utils import timezone
 
 from chatstate.conf import get_settings
@@ -18,13 +18,20 @@ from chatstate.storage.expiry import Counts
 from groundwork.connections import DatabaseUnavailableError
 
 BATCH_ROWS = 1_000
-"""Rows deleted in one transaction, for which other writers of an SQLite database wait."""
+"""Most rows deleted in one transaction."""
+
+HELD_S = 0.001
+"""How long a transaction on SQLite should take, as other writers wait meanwhile: about as long as
+one of their own."""
 
 PAUSE_S = 0.02
 """Least time between two transactions; SQLite lets waiting writers in only where there is a gap."""
 
 KEPT_RUNS = 100
 """Runs that are remembered."""
+
+# a commit takes its time however few they are
+_FEWEST_ROWS = 50
 
 
 def database_aliases() -> Sequence[str]:
@@ -55,7 +62,7 @@ def clean_up(
 
     Args:
         alias: of the database.
-        batch_rows: rows in one transaction.
+        batch_rows: most rows in one transaction; on SQLite it has fewer, see ``HELD_S``.
         until: asked between two transactions whether to stop.
         pause: waits for some seconds between two transactions.
 
@@ -78,20 +85,30 @@ def _remove_all(
     # what expires meanwhile is for the next run: so that this one has an end
     until_ms = expiry.now_ms(alias)
     kinds = list(expiry.KINDS)
+    is_alone = connections[alias].vendor == "sqlite"
+    rows = min(batch_rows, _FEWEST_ROWS) if is_alone else batch_rows
     while kinds:
         # in turns: a run that is stopped early has not looked at one kind alone
         for kind in tuple(kinds):
             if until():
                 return removed
-            started_s = time.monotonic()
-            batch = expiry.remove(alias, kind, max_rows=batch_rows, until_ms=until_ms)
-            removed = removed.plus(batch)
-            if any(batch):
-                # others get at least as much of the database's time as this does
-                pause(max(PAUSE_S, time.monotonic() - started_s))
-            else:
+            batch = expiry.remove(alias, kind, max_rows=rows, until_ms=until_ms)
+            removed = removed.plus(batch.counts)
+            if not any(batch.counts):
                 kinds.remove(kind)
+                continue
+            if is_alone:
+                rows = _next_rows(rows, batch, batch_rows)
+            # others get at least as much of the database's time as this does
+            pause(max(PAUSE_S, batch.held_s))
     return removed
+
+
+def _next_rows(rows: int, batch: expiry.Batch, most: int) -> int:
+    """How many rows the next batch may have, for it to take ``HELD_S``."""
+    wanted = int(sum(batch.counts) * HELD_S / batch.held_s) if batch.held_s else most
+    # one slow transaction, or a fast one, says little
+    return min(max(wanted, rows // 2, _FEWEST_ROWS), 2 * rows, most)
 
 
 def _members(removed: Counts) -> dict[str, int]:

@@ -7,6 +7,7 @@ would have to ask whether its shard is frozen.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -121,7 +122,14 @@ _POSTGRESQL = _Statements(
 )
 
 
-def remove(alias: str, kind: str, *, max_rows: int, until_ms: int | None = None) -> Counts:
+class Batch(NamedTuple):
+    """What one transaction deleted, and for how many seconds other writers may have waited."""
+
+    counts: Counts
+    held_s: float
+
+
+def remove(alias: str, kind: str, *, max_rows: int, until_ms: int | None = None) -> Batch:
     """Delete the oldest expired rows of a kind, in one short transaction.
 
     Args:
@@ -134,8 +142,9 @@ def remove(alias: str, kind: str, *, max_rows: int, until_ms: int | None = None)
         DatabaseUnavailableError: the database does not answer; deleting again does no harm.
     """
 
-    def work(transaction: _Transaction) -> Counts:
+    def work(transaction: _Transaction) -> Batch:
         now_ms = transaction.begin()
+        began_s = time.monotonic()
         parameters = {"now": now_ms if until_ms is None else min(now_ms, until_ms), "n": max_rows}
         if kind == "lists":
             removed = _remove_lists(transaction, parameters)
@@ -143,7 +152,7 @@ def remove(alias: str, kind: str, *, max_rows: int, until_ms: int | None = None)
             delete = transaction.statements.deletes[kind]
             removed = Counts(**{kind: transaction.run(delete, parameters).rowcount})
         transaction.end(is_changed=any(removed))
-        return removed
+        return Batch(removed, time.monotonic() - began_s)
 
     return _in_transaction(alias, work)
 

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             "--batch-size",
             type=int,
             default=BATCH_ROWS,
-            help="rows deleted in one transaction (default: %(default)s)",
+            help="most rows deleted in one transaction (default: %(default)s)",
         )
         parser.add_argument("--max-seconds", type=float, help="stop a run after so long")
         parser.add_argument(

@@ -33,7 +33,7 @@ from chatstate.protocol.operations import (
 from chatstate.services import expiry
 from chatstate.services.expiry import clean_up, count_expired
 from chatstate.storage.database import ShardDatabase
-from chatstate.storage.expiry import Counts, remove
+from chatstate.storage.expiry import Batch, Counts, remove
 from chatstate.storage.jobs import Job, Result
 from chatstate.storage.steps import Piece
 
@@ -123,8 +123,8 @@ def test_the_oldest_go_first_and_no_more_than_asked_for(chat_database: ShardData
         expire()
 
     for kind, removed in (("locks", Counts(locks=2)), ("cache_entries", Counts(cache_entries=2))):
-        assert remove(ALIAS, kind, max_rows=2) == removed
-    assert remove(ALIAS, "queue_entries", max_rows=5) == Counts(queue_entries=5)
+        assert remove(ALIAS, kind, max_rows=2).counts == removed
+    assert remove(ALIAS, "queue_entries", max_rows=5).counts == Counts(queue_entries=5)
 
     assert bytes(HeldLock.objects.using(ALIAS).get().thread_id) == b"b"
     assert bytes(CacheEntry.objects.using(ALIAS).get().key) == b"b"
@@ -135,7 +135,7 @@ def test_a_list_larger_than_a_batch_goes_bit_by_bit(chat_database: ShardDatabase
     do(chat_database, *(AppendToList(key="k", value=Raw(b"1"), ttl_ms=1) for _ in range(7)))
     expire()
 
-    removed = [remove(ALIAS, "lists", max_rows=3) for _ in range(4)]
+    removed = [remove(ALIAS, "lists", max_rows=3).counts for _ in range(4)]
 
     counts = [(batch.list_items, batch.lists) for batch in removed]
     assert counts == [(3, 0), (3, 0), (1, 1), (0, 0)]
@@ -208,6 +208,20 @@ def test_a_run_stops_when_it_is_told_and_gives_way(chat_database: ShardDatabase)
     # one batch of each kind in turn
     assert (removed.locks, removed.cache_entries, removed.answers) == (2, 2, 1)
     assert min(pauses) >= expiry.PAUSE_S
+
+
+def test_a_batch_is_as_large_as_fits_into_its_time() -> None:
+    def next_rows(rows: int, *, took_s: float) -> int:
+        return expiry._next_rows(rows, Batch(Counts(locks=rows), took_s), 1_000)
+
+    goal_s = expiry.HELD_S
+    assert next_rows(100, took_s=goal_s) == 100
+    assert next_rows(100, took_s=goal_s / 1.5) == 150
+    assert next_rows(100, took_s=goal_s / 50) == 200
+    assert next_rows(100, took_s=goal_s * 50) == 50
+    assert next_rows(900, took_s=goal_s / 50) == 1_000
+    assert next_rows(60, took_s=goal_s * 50) == 50
+    assert next_rows(100, took_s=0.0) == 200
 
 
 def test_each_run_is_noted_and_the_last_are_kept(
