@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import BusyError, FrozenError
-from chatstate.protocol.operations import AcquireLock, Operation
+from chatstate.protocol.operations import AcquireLock, GetList, Operation
 from chatstate.storage.clock import Machine
 from chatstate.storage.context import Context, digest
 from chatstate.storage.errors import CommitBrokenError
@@ -40,8 +40,9 @@ Key: TypeAlias = tuple[str, str]
 # in place of a namespace where shards are locked; no bot can have it
 _SHARDS = ""
 
-# operations in one round trip; what they return is in memory together
+# operations in one round trip; what they return is in memory together: lists count for more
 _SLICE = 64
+_LISTS_IN_SLICE = 16
 
 NOW = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 # shared by all who write; who wants to freeze a shard takes it alone, and so waits for them
@@ -174,11 +175,22 @@ def _carry_out(driver: Driver, jobs: Sequence[Job], start: _Start) -> _Group:
     items = [_Item(job, operation) for job in jobs for operation in job.operations]
     group = _Carrying(driver, start)
     results: list[Result] = []
-    for first in range(0, len(items), _SLICE):
-        results += group.carry_out(items[first : first + _SLICE])
+    for some in _slices(items):
+        results += group.carry_out(some)
     ordered = iter(results)
     done = [Done([next(ordered) for _ in job.operations]) for job in jobs]
     return _Group(start.now_ms, done, group.keep)
+
+
+def _slices(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    first = lists = 0
+    for number, item in enumerate(items):
+        lists += isinstance(item.operation, GetList)
+        if number - first == _SLICE or lists > _LISTS_IN_SLICE:
+            yield items[first:number]
+            first, lists = number, int(isinstance(item.operation, GetList))
+    if items:
+        yield items[first:]
 
 
 class _Carrying:

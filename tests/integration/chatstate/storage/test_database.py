@@ -141,6 +141,17 @@ def test_answers_of_a_transaction_stay_bounded(chat_database: ShardDatabase) -> 
     assert results[-1] == "null"
 
 
+def test_lists_of_a_transaction_stay_bounded(chat_database: ShardDatabase) -> None:
+    value = text(f'"{"x" * 800_000}"')
+    do(chat_database, *(AppendToList(key="list", value=value) for _ in range(4)))
+
+    results = do(chat_database, *(GetList(key="list") for _ in range(40)))
+
+    # of a round trip, which is all at once, those above the budget are given as well
+    assert len([result for result in results if isinstance(result, Piece)]) <= 16
+    assert {type(result) for result in results} == {Piece, BusyError}
+
+
 def test_many_consumers_share_a_queue(chat_database: ShardDatabase) -> None:
     entries = [
         Enqueue(thread_id="t", message=text(str(number)), enqueued_at=0, expires_at=60_000)
