@@ -13,6 +13,7 @@ from chatstate.storage.clock import Machine
 from chatstate.storage.errors import CommitBrokenError
 from chatstate.storage.jobs import Done, Job
 from groundwork.connections import DatabaseUnavailableError, close_quietly, with_connection
+from groundwork.fault_log import FaultLog
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class ShardDatabase:
     def __init__(self, alias: str, machine: Machine | None = None) -> None:
         self.alias = alias
         self._machine = machine or Machine()
+        self._faults = FaultLog(logger, f"the database {alias} is unavailable")
 
     def commit(self, jobs: Sequence[Job]) -> list[Done]:
         """Carry out all jobs in one transaction; returns when they are stored.
@@ -65,5 +67,5 @@ class ShardDatabase:
         return done
 
     def _unavailable(self, cause: Exception) -> UnavailableError:
-        logger.warning("the database %s is unavailable: %s", self.alias, cause)
+        self._faults.add(cause)
         return UnavailableError()

@@ -1,8 +1,6 @@
 """Faults that only the storage and its tests meet."""
 
-# after these SQLite has not written the end of the transaction; after any other, such as a failing
-# fsync, its log may hold all of it, and the next one to recover the log will find it there
-_NOTHING_WRITTEN = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED")
+from groundwork.sqlite_commits import may_be_stored
 
 
 class CommitBrokenError(Exception):
@@ -24,4 +22,4 @@ class CommitBrokenError(Exception):
     def leaves_doubt(self) -> bool:
         """Whether the jobs may be stored."""
         name = self.sqlite_errorname
-        return name is None or not name.startswith(_NOTHING_WRITTEN)
+        return name is None or may_be_stored(name)

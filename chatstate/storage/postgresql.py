@@ -8,9 +8,8 @@ asks again waits for the first time to end.
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
-import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chatstate.conf import get_settings
@@ -31,10 +30,16 @@ from chatstate.storage.jobs import (
 )
 from chatstate.storage.plans import plan
 from chatstate.storage.steps import Outcome, Plan
-from groundwork.connections import is_session_over
+from groundwork.psycopg_driver import (
+    COMMIT_FAULTS,
+    Cursor,
+    Driver,
+    begin,
+    driver_of,
+    execute,
+    is_broken,
+)
 
-Driver: TypeAlias = "psycopg.Connection[Any]"
-Cursor: TypeAlias = "psycopg.Cursor[Any]"
 Key: TypeAlias = tuple[str, str]
 
 # in place of a namespace where shards are locked; no bot can have it
@@ -92,9 +97,9 @@ def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: Machine) 
     Raises:
         CommitBrokenError: COMMIT was asked for and the connection broke.
     """
-    driver = cast(Driver, connection.connection)
+    driver = driver_of(connection)
     if not any(job.writes for job in jobs):
-        (now_ms,) = _execute(driver, NOW).fetchone() or (0,)
+        (now_ms,) = execute(driver, NOW).fetchone() or (0,)
         start = _Start(now_ms, iter(()), frozenset(), {})
         return _carry_out(driver, jobs, start).done
     group = _carry_out(driver, jobs, _begin(driver, jobs))
@@ -126,20 +131,17 @@ def _begin(driver: Driver, jobs: Sequence[Job]) -> _Start:
     request_ids = [(n, request_id) for n, o in writes if (request_id := kept_under(o))]
     holders = sum(type(operation) is AcquireLock for _, operation in writes)
     with driver.pipeline():
-        # as the statements were written for, whatever the server's default is
-        _execute(driver, "BEGIN ISOLATION LEVEL READ COMMITTED")
-        # if this process vanishes without a word, its locks do not outlive it for long
-        _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
-        _execute(driver, "SET LOCAL lock_timeout = '2s'")
-        _execute(driver, LOCK_SHARDS, ([_lock_number(_SHARDS, shard) for shard in shards],))
-        _execute(driver, LOCK_KEYS, (",".join(str(_lock_number(n, o.place)) for n, o in writes),))
-        known = _execute(driver, SELECT_SHARDS, (shards,))
-        kept = _execute(driver, SELECT_KEPT, _texts(request_ids, 2))
-        fences = _execute(driver, NEXT_FENCES, (holders,))
-        now = _execute(driver, NOW)
+        begin(driver)
+        execute(driver, "SET LOCAL lock_timeout = '2s'")
+        execute(driver, LOCK_SHARDS, ([_lock_number(_SHARDS, shard) for shard in shards],))
+        execute(driver, LOCK_KEYS, (",".join(str(_lock_number(n, o.place)) for n, o in writes),))
+        known = execute(driver, SELECT_SHARDS, (shards,))
+        kept = execute(driver, SELECT_KEPT, _texts(request_ids, 2))
+        fences = execute(driver, NEXT_FENCES, (holders,))
+        now = execute(driver, NOW)
     states = dict(known.fetchall())
     if missing := [shard for shard in shards if shard not in states]:
-        _execute(driver, INSERT_SHARDS, (missing,))
+        execute(driver, INSERT_SHARDS, (missing,))
     return _Start(
         now.fetchall()[0][0],
         (number for (number,) in fences.fetchall()),
@@ -227,7 +229,7 @@ class _Carrying:
         context = Context(job.namespace, start.now_ms, start.fences, self._list_page_max_chars)
         planned = plan(operation, context)
         statements = planned.statements
-        cursors = [_execute(self._driver, s.postgresql, planned.parameters) for s in statements]
+        cursors = [execute(self._driver, s.postgresql, planned.parameters) for s in statements]
         return _Pending(planned, cursors)
 
     def _receive(self, item: _Item, pending: "_Pending | Result | None") -> Result:
@@ -254,11 +256,11 @@ def _commit(driver: Driver, group: _Group) -> None:
                     for key, kept in group.keep.items()
                 ]
                 expires_at_ms = group.now_ms + get_settings().answers_kept_ms
-                _execute(driver, KEEP, (expires_at_ms, *_texts(rows, 4)))
-                _execute(driver, FORGET, (2 * len(rows), group.now_ms))
-            _execute(driver, "COMMIT")
-    except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
-        if driver.closed or is_session_over(error):
+                execute(driver, KEEP, (expires_at_ms, *_texts(rows, 4)))
+                execute(driver, FORGET, (2 * len(rows), group.now_ms))
+            execute(driver, "COMMIT")
+    except COMMIT_FAULTS as error:
+        if is_broken(driver, error):
             raise CommitBrokenError from error
         raise
 
@@ -276,8 +278,3 @@ def _lock_number(namespace: str, place: str) -> int:
     """What a key is locked under; two that share one wait for each other and do no harm."""
     both = sha256(namespace.encode() + b"\x00" + digest(place)).digest()
     return int.from_bytes(both[:8], signed=True)
-
-
-def _execute(driver: Driver, statement: str, parameters: Any = ()) -> Cursor:
-    # Django's own cursors put the parameters into the text, which then has to be parsed each time
-    return psycopg.Cursor(driver).execute(statement.encode(), parameters)

@@ -1,10 +1,7 @@
 """Faults of a commit that only the storage engines and their tests meet."""
 
+from groundwork.sqlite_commits import may_be_stored
 from livesync.storage.plan import Plan
-
-# after these SQLite has not written the end of the transaction; after any other, such as a failing
-# fsync, its log may hold all of it, and the next one to recover the log will find it there
-_NOTHING_WRITTEN = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 class CommitBrokenError(Exception):
@@ -27,4 +24,4 @@ class CommitBrokenError(Exception):
         place of the first one in the log.
         """
         name = self.sqlite_errorname
-        return name is not None and not name.startswith(_NOTHING_WRITTEN)
+        return name is not None and may_be_stored(name)

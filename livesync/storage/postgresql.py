@@ -7,20 +7,25 @@ as one text per column: psycopg writes that five times as fast as arrays.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any, LiteralString, TypeAlias, cast
+from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from groundwork.connections import is_session_over
+from groundwork.psycopg_driver import (
+    COMMIT_FAULTS,
+    Cursor,
+    Driver,
+    begin,
+    driver_of,
+    execute,
+    is_broken,
+)
 from livesync.protocol.messages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError
 from livesync.storage.plan import EventRow, Plan, StoreRow
-
-Driver: TypeAlias = "psycopg.Connection[Any]"
-Result: TypeAlias = "psycopg.Cursor[Any]"
 
 LOCK_STORES = """
     SELECT id, store_id, generation, backend_id, head, event_count, byte_count
@@ -86,20 +91,20 @@ def lock_stores(
     connection: BaseDatabaseWrapper, store_ids: Sequence[str], now: datetime
 ) -> dict[str, StoreRow]:
     """Open a transaction that holds the rows of these stores; make those that are missing."""
-    driver = _driver(connection)
+    driver = driver_of(connection)
     with driver.pipeline():
-        _begin(driver)
+        begin(driver)
         # processes that append to one store take turns well within this; whoever takes longer
         # is passed over from then on
-        _execute(driver, "SET LOCAL lock_timeout = '500ms'")
-        locked = _execute(driver, LOCK_STORES, (list(store_ids),))
+        execute(driver, "SET LOCAL lock_timeout = '500ms'")
+        locked = execute(driver, LOCK_STORES, (list(store_ids),))
     stores = _rows_by_id(locked)
     missing = [store_id for store_id in store_ids if store_id not in stores]
     if missing:
         backend_ids = [new_backend_id() for _ in missing]
         with driver.pipeline():
-            _execute(driver, INSERT_STORES, (now, missing, backend_ids))
-            locked = _execute(driver, LOCK_STORES, (missing,))
+            execute(driver, INSERT_STORES, (now, missing, backend_ids))
+            locked = execute(driver, LOCK_STORES, (missing,))
         stores |= _rows_by_id(locked)
     return stores
 
@@ -108,12 +113,12 @@ def lock_free_stores(
     connection: BaseDatabaseWrapper, store_ids: Sequence[str], now: datetime
 ) -> dict[str, StoreRow]:
     """``lock_stores``, but pass over the stores that somebody else holds or is about to make."""
-    driver = _driver(connection)
+    driver = driver_of(connection)
     with driver.pipeline():
-        _begin(driver)
-        _execute(driver, "SET LOCAL lock_timeout = '20ms'")
-        locked = _execute(driver, LOCK_FREE_STORES, (list(store_ids),))
-        known = _execute(driver, SELECT_IDS, (list(store_ids),))
+        begin(driver)
+        execute(driver, "SET LOCAL lock_timeout = '20ms'")
+        locked = execute(driver, LOCK_FREE_STORES, (list(store_ids),))
+        known = execute(driver, SELECT_IDS, (list(store_ids),))
     stores = _rows_by_id(locked)
     existing = stores.keys() | {store_id for (store_id,) in known}
     for store_id in store_ids:
@@ -124,26 +129,26 @@ def lock_free_stores(
 
 def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime) -> None:
     """Write the plan's rows and end the transaction of ``lock_stores``."""
-    driver = _driver(connection)
+    driver = driver_of(connection)
     try:
         with driver.pipeline():
             if plan.rows:
-                _execute(driver, INSERT_EVENTS, _event_texts(plan))
-                _execute(driver, UPDATE_STORES, _store_arrays(plan, now))
-            _execute(driver, "COMMIT")
-    except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
-        if driver.closed or is_session_over(error):
+                execute(driver, INSERT_EVENTS, _event_texts(plan))
+                execute(driver, UPDATE_STORES, _store_arrays(plan, now))
+            execute(driver, "COMMIT")
+    except COMMIT_FAULTS as error:
+        if is_broken(driver, error):
             raise CommitBrokenError(plan) from error
         raise
 
 
 def holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
     """Tell whether the plan's rows are stored, every one and exactly as planned."""
-    driver = _driver(connection)
+    driver = driver_of(connection)
     for key, rows in groupby(sorted(plan.rows), key=lambda row: row[:2]):
         planned = list(rows)
         bounds = (*key, planned[0].seq_num, planned[-1].seq_num)
-        stored = [EventRow(*row) for row in _execute(driver, SELECT_ROWS, bounds)]
+        stored = [EventRow(*row) for row in execute(driver, SELECT_ROWS, bounds)]
         if stored != planned:
             return False
     return True
@@ -153,9 +158,9 @@ def read(
     connection: BaseDatabaseWrapper, store_id: str, after: int, max_events: int, max_bytes: int
 ) -> Slice | None:
     """A contiguous piece of a store's history; one statement, so one snapshot."""
-    driver = _driver(connection)
+    driver = driver_of(connection)
     bounds = (after, max_events, max_bytes, store_id)
-    rows = _execute(driver, SELECT_SLICE, bounds).fetchall()
+    rows = execute(driver, SELECT_SLICE, bounds).fetchall()
     if not rows:
         return None
     state = StoreState(*rows[0][:3])
@@ -167,25 +172,18 @@ def read(
 
 def states(connection: BaseDatabaseWrapper, store_ids: Sequence[str]) -> dict[str, StoreState]:
     """The states of the stores that exist."""
-    rows = _execute(_driver(connection), SELECT_STATES, (list(store_ids),))
+    rows = execute(driver_of(connection), SELECT_STATES, (list(store_ids),))
     return {store_id: StoreState(*state) for store_id, *state in rows}
 
 
-def _begin(driver: Driver) -> None:
-    # as the statements were written for, whatever the server's default is
-    _execute(driver, "BEGIN ISOLATION LEVEL READ COMMITTED")
-    # if this process vanishes without a word, its locks do not outlive it for long
-    _execute(driver, "SET LOCAL idle_in_transaction_session_timeout = '10s'")
-
-
 def _make_unless_held(driver: Driver, store_id: str, now: datetime) -> dict[str, StoreRow]:
-    _execute(driver, "SAVEPOINT without_store")
+    execute(driver, "SAVEPOINT without_store")
     try:
-        _execute(driver, INSERT_STORES, (now, [store_id], [new_backend_id()]))
+        execute(driver, INSERT_STORES, (now, [store_id], [new_backend_id()]))
     except psycopg.errors.LockNotAvailable:  # another transaction is making it
-        _execute(driver, "ROLLBACK TO SAVEPOINT without_store")
+        execute(driver, "ROLLBACK TO SAVEPOINT without_store")
         return {}
-    return _rows_by_id(_execute(driver, LOCK_FREE_STORES, ([store_id],)))
+    return _rows_by_id(execute(driver, LOCK_FREE_STORES, ([store_id],)))
 
 
 def _event_texts(plan: Plan) -> tuple[str, ...]:
@@ -215,14 +213,5 @@ def _store_arrays(plan: Plan, now: datetime) -> tuple[Any, ...]:
     return (now, keys, heads, counts, sizes)
 
 
-def _rows_by_id(cursor: Result) -> dict[str, StoreRow]:
+def _rows_by_id(cursor: Cursor) -> dict[str, StoreRow]:
     return {row[1]: StoreRow(*row) for row in cursor.fetchall()}
-
-
-def _execute(driver: Driver, statement: LiteralString, parameters: Sequence[Any] = ()) -> Result:
-    # Django's own cursors put the parameters into the text, which then has to be parsed each time
-    return psycopg.Cursor(driver).execute(statement, parameters)
-
-
-def _driver(connection: BaseDatabaseWrapper) -> Driver:
-    return cast(Driver, connection.connection)

@@ -373,7 +373,7 @@ def test_a_commit_whose_answer_is_the_end_of_the_session_is_asked_about(
     engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the error arrives before the driver has noticed that the connection is closed
-    execute_for_real = STATEMENTS["postgresql"]._execute
+    execute_for_real = STATEMENTS["postgresql"].execute
     calls: list[str] = []
     push(engine, [])
 
@@ -385,7 +385,7 @@ def test_a_commit_whose_answer_is_the_end_of_the_session_is_asked_about(
             raise psycopg.errors.AdminShutdown("terminating connection")
         return result
 
-    monkeypatch.setattr(STATEMENTS["postgresql"], "_execute", end_behind_commit)
+    monkeypatch.setattr(STATEMENTS["postgresql"], "execute", end_behind_commit)
 
     assert push(engine, make_events(2)).head == 2
     assert numbers(engine) == [1, 2]
@@ -449,7 +449,7 @@ def test_a_session_that_was_idle_for_too_long_is_replaced_and_its_commit_done_ag
             paused.append(connection.connection.info.backend_pid)
             execute(connection, "SET LOCAL idle_in_transaction_session_timeout = '1ms'")
             while find(f"SELECT 1 FROM pg_stat_activity WHERE pid = {paused[0]}"):
-                time.sleep(0.01)
+                time.sleep(0.01)  # until PostgreSQL has ended the session
         write_and_commit(connection, plan, now)
 
     monkeypatch.setattr(STATEMENTS["postgresql"], "write_and_commit", pause)
