@@ -61,31 +61,53 @@ class Token(models.Model):
         return f"{self.namespace}: {self.label or bytes(self.digest).hex()[:12]}"
 
 
-class Subscription(models.Model):
-    """The bot listens to this thread."""
+class Keyed(models.Model):
+    """A row of a namespace that is found by the digest of its key or thread id."""
 
     namespace = models.CharField(max_length=200)
     key_digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        abstract = True
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "key_digest"), name="chatstate_%(class)s_key"
+            ),
+        )
+
+
+class Expiring(Keyed):
+    """Such a row with an instant of its end; NULL is never."""
+
+    expires_at_ms = models.BigIntegerField(null=True, blank=True)
+
+    class Meta(Keyed.Meta):
+        abstract = True
+        indexes = (
+            models.Index(
+                fields=("expires_at_ms",),
+                name="chatstate_%(class)s_expiry",
+                condition=models.Q(expires_at_ms__isnull=False),
+            ),
+        )
+
+
+class Subscription(Keyed):
+    """The bot listens to this thread."""
+
     thread_id = models.BinaryField(max_length=1024)
     subscribed_at_ms = models.BigIntegerField()
 
-    class Meta:
+    class Meta(Keyed.Meta):
         default_permissions = ("view", "delete")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("namespace", "key_digest"), name="chatstate_subscription_key"
-            ),
-        )
 
     def __str__(self) -> str:
         return shown(self.thread_id)
 
 
-class HeldLock(models.Model):
+class HeldLock(Keyed):
     """A lock and until when it is held; once that has passed it is free."""
 
-    namespace = models.CharField(max_length=200)
-    key_digest = models.BinaryField(max_length=32)
     thread_id = models.BinaryField(max_length=1024)
     token_digest = models.BinaryField(max_length=32)
     fence = models.BigIntegerField()
@@ -93,75 +115,40 @@ class HeldLock(models.Model):
     expires_at_ms = models.BigIntegerField(db_index=True)
     extended_count = models.PositiveIntegerField(default=0)
 
-    class Meta:
+    class Meta(Keyed.Meta):
         default_permissions = ("view",)
         permissions = (("force_release", "Can take a lock away from its holder"),)
-        constraints = (
-            models.UniqueConstraint(
-                fields=("namespace", "key_digest"), name="chatstate_heldlock_key"
-            ),
-        )
 
     def __str__(self) -> str:
         return shown(self.thread_id)
 
 
-class CacheEntry(models.Model):
+class CacheEntry(Expiring):
     """A value, and when it expires; NULL is never."""
 
-    namespace = models.CharField(max_length=200)
-    key_digest = models.BinaryField(max_length=32)
     key = models.BinaryField(max_length=1024)
     value = models.TextField()
     written_at_ms = models.BigIntegerField()
-    expires_at_ms = models.BigIntegerField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Expiring.Meta):
         verbose_name_plural = "cache entries"
         default_permissions = ("view", "delete")
         permissions = (("view_values", "Can see values, which may be secrets"),)
-        constraints = (
-            models.UniqueConstraint(
-                fields=("namespace", "key_digest"), name="chatstate_cacheentry_key"
-            ),
-        )
-        indexes = (
-            models.Index(
-                fields=("expires_at_ms",),
-                name="chatstate_cacheentry_expiry",
-                condition=models.Q(expires_at_ms__isnull=False),
-            ),
-        )
 
     def __str__(self) -> str:
         return shown(self.key)
 
 
-class ListHead(models.Model):
+class ListHead(Expiring):
     """A list: which of its items are live, and when all of them expire; NULL is never."""
 
-    namespace = models.CharField(max_length=200)
-    key_digest = models.BinaryField(max_length=32)
     key = models.BinaryField(max_length=1024)
     first_number = models.BigIntegerField()
     last_number = models.BigIntegerField()
-    expires_at_ms = models.BigIntegerField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Expiring.Meta):
         verbose_name = "list"
         default_permissions = ("view", "delete")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("namespace", "key_digest"), name="chatstate_listhead_key"
-            ),
-        )
-        indexes = (
-            models.Index(
-                fields=("expires_at_ms",),
-                name="chatstate_listhead_expiry",
-                condition=models.Q(expires_at_ms__isnull=False),
-            ),
-        )
 
     def __str__(self) -> str:
         return shown(self.key)

@@ -102,11 +102,11 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
 
     async def open(self) -> bool:
         """Accept the socket, or refuse it and return False."""
-        raise NotImplementedError
+        raise NotImplementedError  # each app's consumer does
 
     def receive_frame(self, text: str) -> None:
         """Take a frame. Must not wait, and must not raise for anything a peer may send."""
-        raise NotImplementedError
+        raise NotImplementedError  # each app's consumer does
 
     def receive_undecodable(self, reason: str) -> None:
         """Take a binary frame that is not UTF-8; as ``receive_frame``."""

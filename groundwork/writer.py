@@ -138,7 +138,7 @@ class Writer(Generic[Job, Outcome]):
             while again or not stopping:
                 group = again
                 if stopping:
-                    time.sleep(_AGAIN_EVERY_S)
+                    time.sleep(_AGAIN_EVERY_S)  # nothing comes in any more that could be awaited
                 else:
                     stopping = self._gather(group)
                 again = self._write_safely(group) if group else []

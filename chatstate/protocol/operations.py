@@ -59,7 +59,7 @@ class Operation(
     @property
     def place(self) -> str:
         """The key or thread id."""
-        raise NotImplementedError
+        raise NotImplementedError  # every operation is on a thread or a key, and says how
 
     def check(self, limits: Limits) -> None:
         """Refuse what cannot be stored.
@@ -68,7 +68,7 @@ class Operation(
             InvalidError: a member is out of bounds.
             TooLargeError: a value is.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every operation is on a thread or a key, and says how
 
 
 class OnThread(Operation, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ class ChatView(AsyncAPIView):
         Raises:
             ChatstateError: nothing was done, but for ``UnavailableError``.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # the views below do, each for its body
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override] # its dispatch takes any response
         """Tell every error in the protocol's form."""

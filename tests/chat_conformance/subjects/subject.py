@@ -147,11 +147,11 @@ class Subject(ABC):
 
     async def set_text(self, key: str, text: str) -> None:
         """``set`` with the JSON text of the value. Needs ``Feature.TEXTS``."""
-        raise NotImplementedError
+        raise NotImplementedError  # asked only of subjects that have the feature
 
     async def get_text(self, key: str) -> str:
         """``get`` with the JSON text of the value. Needs ``Feature.TEXTS``."""
-        raise NotImplementedError
+        raise NotImplementedError  # asked only of subjects that have the feature
 
     async def lock_through_extend(
         self, thread_id: str, ttl_ms: int, extend_ttl_ms: int
@@ -160,14 +160,14 @@ class Subject(ABC):
 
         Needs ``Feature.OBJECTS``.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # asked only of subjects that have the feature
 
     async def set_spoil_get(self, key: str) -> Any:
         """Set ``{"members": [1]}``; change it, get it, change what was got; get it again.
 
         Needs ``Feature.OBJECTS``.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # asked only of subjects that have the feature
 
 
 class Place(ABC):
