@@ -38,14 +38,17 @@ DELETE = Statement("""
 
 
 def get(operation: Get, context: Context) -> Plan:
+    """Read an entry; null for one that is missing or has expired."""
     return Plan((GET,), context.at(operation.key), lambda rows: rows[0][0][0] if rows[0] else NULL)
 
 
 def set_(operation: Set, context: Context) -> Plan:
+    """Write an entry, value and expiry."""
     return Plan((SET,), _entry(operation, context), lambda _: NULL)
 
 
 def set_if_not_exists(operation: SetIfNotExists, context: Context) -> Plan:
+    """Write an entry unless a live one is there."""
     return Plan(
         (SET_IF_NOT_EXISTS,),
         _entry(operation, context),
@@ -54,6 +57,7 @@ def set_if_not_exists(operation: SetIfNotExists, context: Context) -> Plan:
 
 
 def delete(operation: Delete, context: Context) -> Plan:
+    """Remove an entry."""
     return Plan((DELETE,), context.at(operation.key), lambda _: NULL)
 
 

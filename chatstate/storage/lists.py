@@ -67,6 +67,7 @@ GET_LIST = Statement(
 
 
 def append(operation: AppendToList, context: Context) -> Plan:
+    """Add an item, then forget those before the newest ``max_length``."""
     parameters = {
         **context.at(operation.key),
         "key": key_bytes(operation.key),
@@ -78,10 +79,12 @@ def append(operation: AppendToList, context: Context) -> Plan:
 
 
 def get_list(operation: GetList, context: Context) -> Plan:
+    """Read from the first item, as far as a page goes."""
     return _read(operation, context, after=0, end=_UNBOUNDED)
 
 
 def get_more(operation: GetMore, context: Context) -> Plan:
+    """Read on behind a page."""
     return _read(operation, context, after=operation.after, end=operation.end)
 
 

@@ -60,6 +60,7 @@ IS_STRANDED = Statement("""
 
 
 def acquire(operation: AcquireLock, context: Context) -> Plan:
+    """Hold the lock under a new token, unless somebody holds it: then the answer is null."""
     token = secrets.token_hex(TOKEN_BYTES)
     fence = next(context.fences)
     ttl_ms = whole_ttl_ms(operation.ttl_ms)
@@ -78,6 +79,7 @@ def acquire(operation: AcquireLock, context: Context) -> Plan:
 
 
 def extend(operation: ExtendLock, context: Context) -> Plan:
+    """Let the lock end at another instant, if the token holds it; it never comes back to life."""
     parameters = {
         **context.at(operation.thread_id),
         "token": _digest(operation.token),
@@ -87,6 +89,7 @@ def extend(operation: ExtendLock, context: Context) -> Plan:
 
 
 def release(operation: ReleaseLock, context: Context) -> Plan:
+    """Give the lock back, if the token is its last; tell whether entries wait with nobody to take them."""
     parameters = {**context.at(operation.thread_id), "token": _digest(operation.token)}
 
     def answer(rows: Sequence[Sequence[Row]]) -> str:
@@ -96,6 +99,7 @@ def release(operation: ReleaseLock, context: Context) -> Plan:
 
 
 def force_release(operation: ForceReleaseLock, context: Context) -> Plan:
+    """Make the lock free, whoever holds it."""
     return Plan((FORCE_RELEASE,), context.at(operation.thread_id), lambda _: NULL)
 
 

@@ -59,6 +59,7 @@ TAKE = Statement("""
 
 
 def enqueue(operation: Enqueue, context: Context) -> Plan:
+    """Add an entry, then drop the oldest above ``max_size``; tell whether anybody will take them."""
     ttl_ms = whole_ttl_ms(operation.ttl_ms)
     parameters = {
         **context.at(operation.thread_id),
@@ -81,6 +82,7 @@ def enqueue(operation: Enqueue, context: Context) -> Plan:
 
 
 def dequeue(operation: Dequeue, context: Context) -> Plan:
+    """Take the oldest live entry out, and the dead ones before it."""
     now_ms = context.now_ms
 
     def answer(rows: Sequence[Sequence[Row]]) -> str:
@@ -96,6 +98,7 @@ def dequeue(operation: Dequeue, context: Context) -> Plan:
 
 
 def queue_depth(operation: QueueDepth, context: Context) -> Plan:
+    """Count the live entries."""
     return Plan((COUNT,), context.at(operation.thread_id), lambda rows: str(rows[0][0][0]))
 
 

@@ -18,15 +18,18 @@ IS_SUBSCRIBED = Statement("""
 
 
 def subscribe(operation: Subscribe, context: Context) -> Plan:
+    """Add the thread to those that the bot listens to."""
     parameters = {**context.at(operation.thread_id), "key": key_bytes(operation.thread_id)}
     return Plan((SUBSCRIBE,), parameters, lambda _: NULL)
 
 
 def unsubscribe(operation: Unsubscribe, context: Context) -> Plan:
+    """Take it out."""
     return Plan((UNSUBSCRIBE,), context.at(operation.thread_id), lambda _: NULL)
 
 
 def is_subscribed(operation: IsSubscribed, context: Context) -> Plan:
+    """Is it one of them?"""
     return Plan(
         (IS_SUBSCRIBED,), context.at(operation.thread_id), lambda rows: TRUE if rows[0] else FALSE
     )
