@@ -254,6 +254,7 @@ async def test_without_a_heartbeat_a_lock_ends_under_its_handler(crew: Crew, thr
     one = first.deliver(thread, "one hold")
     await one.begun()
 
+    # the time has to pass: it is what ends the lock
     await asyncio.sleep(A_LOCK_LATER_S)
     await second.say(thread, "two")
     await one.finish()
