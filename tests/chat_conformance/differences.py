@@ -61,7 +61,7 @@ DIFFERENCES = [
     Difference(
         _MEMORY,
         "test_the_callers_lock_stays_as_it_was_handed_out",
-        "hands out its own record of the lock, and changes that",
+        "hands out the lock that it keeps, and changes that",
     ),
     Difference(
         _MEMORY,
