@@ -27,6 +27,27 @@ from django.core.management import execute_from_command_line
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 execute_from_command_line(sys.argv)
 """
+# what the section "Bots' state" says in words
+WITH_BOTS = {
+    "settings.py": """
+INSTALLED_APPS += ["rest_framework", "chatstate"]
+DATABASES["chatstate"] = {**SQLITE, "NAME": BASE_DIR / "chatstate.sqlite3"}
+""",
+    "urls.py": """
+urlpatterns += [path("api/chat/v1/", include("chatstate.transports.urls"))]
+""",
+    "asgi.py": """
+from chatstate.transports import routing
+
+
+async def bots_or_not(scope, receive, send):
+    is_bot = scope["path"] == routing.PATH
+    await (routing.websocket_application if is_bot else sync_or_not)(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": site, "websocket": bots_or_not})
+""",
+}
 
 
 class BareProject(ServerProcess):
@@ -64,8 +85,26 @@ class BareProject(ServerProcess):
         with socket.socket() as probe:
             return probe.connect_ex((LOOPBACK, self.port)) == 0
 
-    def _run(self, command: Sequence[str]) -> None:
-        subprocess.run(command, check=True, cwd=self.directory, env=self.environment())
+    def add(self, texts: Mapping[str, str]) -> None:
+        """Put a text behind each of these files."""
+        for name, text in texts.items():
+            with (self.directory / name).open("a") as file:
+                file.write(text)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of the project; what it prints."""
+        return self._run([sys.executable, "manage.py", *arguments])
+
+    def _run(self, command: Sequence[str]) -> str:
+        done = subprocess.run(
+            command,
+            check=True,
+            cwd=self.directory,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return done.stdout
 
 
 def _block(text: str) -> str:
@@ -110,6 +149,29 @@ def test_what_is_no_sync_request_is_the_sites(project: BareProject) -> None:
         pass  # never opened
 
     assert httpx.get(f"http://{project.address}/other").status_code == httpx.codes.NOT_FOUND
+
+
+def test_bots_keep_their_state_in_it() -> None:
+    project = BareProject("asgi:application")
+    project.add(WITH_BOTS)
+    project.migrate()
+    project.manage("migrate", "--database", "chatstate")
+    token = project.manage("create_chat_token", "bot").strip()
+
+    with project:
+        answer = httpx.post(
+            f"http://{project.address}/api/chat/v1/set",
+            json={"key": "greeting", "value": "hello"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        with connect(f"ws://{project.address}/api/chat/v1/socket") as opened:
+            opened.send(json.dumps({"token": token}))
+            opened.recv(DEADLINE_S)
+            opened.send(json.dumps([{"id": 1, "op": "get", "key": "greeting"}]))
+            found = json.loads(opened.recv(DEADLINE_S))
+
+    assert answer.json() == {"value": None}
+    assert found == [{"id": 1, "value": "hello"}]
 
 
 async def test_the_drain_can_be_awaited() -> None:
