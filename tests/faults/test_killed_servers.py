@@ -19,7 +19,7 @@ async def test_a_killed_server_keeps_all_that_it_acknowledged(
     async def kill_and_restart(progress: Progress) -> None:
         for number in range(kills):
             await progress.reach(pushes * number // kills)
-            await asyncio.sleep(chance.uniform(0.1, 0.5))
+            await asyncio.sleep(chance.uniform(0.1, 0.5))  # any moment of the pushes
             await asyncio.to_thread(site.kill)
             await asyncio.to_thread(site.start)
 
@@ -44,7 +44,7 @@ async def test_when_one_of_two_servers_is_killed_the_other_goes_on(
     async def kill_in_turn(progress: Progress) -> None:
         for number in range(kills):
             await progress.reach(pushes * number // kills)
-            await asyncio.sleep(chance.uniform(0.1, 0.5))
+            await asyncio.sleep(chance.uniform(0.1, 0.5))  # any moment of the pushes
             await asyncio.to_thread(sites[number % 2].kill)
             await progress.reach(progress.acked + 10)
             await asyncio.to_thread(sites[number % 2].start)

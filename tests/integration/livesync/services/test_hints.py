@@ -295,7 +295,7 @@ async def speak_until_heard(speaker: Ear, ear: Ear, store_id: str, first: int) -
         while not any(hint.head >= first for hint in ear.heard):
             speaker.bus.publish(Hint(store_id, "id", head))
             head += 1
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # before the next one
 
 
 async def test_hints_travel_over_valkey(make_ear: MakeEar, make_layer: MakeLayer) -> None:
