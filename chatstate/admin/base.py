@@ -10,45 +10,22 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import BigIntegerField, F, Model, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chatstate.services.browse import default_alias, known_namespaces
 from chatstate.storage.context import digest
+from groundwork.bounded_paginator import BoundedPaginator
 from groundwork.visible_text import in_ascii, visible_html
 
 if TYPE_CHECKING:  # generic in the stubs only
     _ModelAdmin = ModelAdmin[Model]
-    _Paginator = Paginator[Model]
 else:
-    _ModelAdmin, _Paginator = ModelAdmin, Paginator
-
-LIST_MAX_ROWS = 10_000
-"""Most rows that are counted and paged through; the search finds the others."""
-
-
-class BoundedPaginator(_Paginator):
-    """Counts no further than ``LIST_MAX_ROWS``: counting all takes longer than the page."""
-
-    @cached_property
-    def is_cut(self) -> bool:
-        """Whether there are more."""
-        return self._counted > LIST_MAX_ROWS
-
-    @cached_property
-    def count(self) -> int:
-        return min(self._counted, LIST_MAX_ROWS)
-
-    @cached_property
-    def _counted(self) -> int:
-        assert isinstance(self.object_list, QuerySet)
-        return self.object_list.order_by()[: LIST_MAX_ROWS + 1].count()
+    _ModelAdmin = ModelAdmin
 
 
 class NamespaceFilter(admin.SimpleListFilter):

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
-from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from groundwork.bounded_paginator import BoundedPaginator
 from groundwork.visible_text import in_ascii
 from livesync.admin.events import EventPages
 from livesync.admin.pages import shown_id
@@ -23,30 +21,8 @@ from livesync.services.stores import count_live_pulls
 
 if TYPE_CHECKING:  # generic in the stubs only
     _ModelAdmin = ModelAdmin[Store]
-    _Paginator = Paginator[Store]
 else:
-    _ModelAdmin, _Paginator = ModelAdmin, Paginator
-
-LIST_MAX_STORES = 10_000
-"""Most stores that are counted and paged through; the search finds the others."""
-
-
-class BoundedPaginator(_Paginator):
-    """Counts no further than ``LIST_MAX_STORES``: counting them all takes longer than the page."""
-
-    @cached_property
-    def is_cut(self) -> bool:
-        """Whether there are more."""
-        return self._counted > LIST_MAX_STORES
-
-    @cached_property
-    def count(self) -> int:
-        return min(self._counted, LIST_MAX_STORES)
-
-    @cached_property
-    def _counted(self) -> int:
-        assert isinstance(self.object_list, QuerySet)
-        return self.object_list.order_by()[: LIST_MAX_STORES + 1].count()
+    _ModelAdmin = ModelAdmin
 
 
 class StoreAdmin(_ModelAdmin):

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from chatstate.admin import base
 from chatstate.protocol.operations import ForceReleaseLock
 from chatstate.storage.database import ShardDatabase
+from groundwork import bounded_paginator
 from tests.integration.chatstate.admin.conftest import (
     ALIAS,
     DATABASES,
@@ -134,7 +135,7 @@ def test_expired_locks_are_free(kept: ShardDatabase, root: Client) -> None:
 def test_a_list_counts_and_pages_only_so_far(
     chat_database: ShardDatabase, root: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "LIST_MAX_ROWS", 2)
+    monkeypatch.setattr(bounded_paginator, "LIST_MAX_ROWS", 2)
     monkeypatch.setattr(base.RowsAdmin, "list_per_page", 1)
     for number in range(3):
         store(chat_database, f"t{number}")

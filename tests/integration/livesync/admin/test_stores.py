@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from groundwork import bounded_paginator
 from livesync.admin import stores
 from livesync.models import Store
 from livesync.storage.database import DatabaseEngine
@@ -67,7 +68,7 @@ def test_stores_are_found_by_a_part_of_their_id(engine: DatabaseEngine, viewer: 
 def test_the_list_counts_and_pages_only_so_far(
     engine: DatabaseEngine, viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "LIST_MAX_STORES", 3)
+    monkeypatch.setattr(bounded_paginator, "LIST_MAX_ROWS", 3)
     monkeypatch.setattr(stores.StoreAdmin, "list_per_page", 2)
     for store_id in "abc":
         push(engine, [], to=store_id)
