@@ -85,7 +85,8 @@ async def open_link(url: str, token: str, *, timeout_s: float) -> Link:
     try:
         async with asyncio.timeout(timeout_s):
             return await _shake_hands(url, token)
-    except (OSError, WebSocketException, NotProtocolError, EOFError) as error:
+    # UnicodeError: a host name that cannot be one
+    except (OSError, UnicodeError, WebSocketException, NotProtocolError, EOFError) as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         raise UnreachableError(f"cannot connect to {url}: {reason}") from error
 

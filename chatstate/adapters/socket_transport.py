@@ -85,6 +85,7 @@ class _Client:
         self._attempt = 0
         self._started: asyncio.Future[None] = self.loop.create_future()
         self._work = self.loop.create_task(self._keep_linked())
+        self._work.add_done_callback(self._work_ended)
 
     async def started(self) -> None:
         """Return when the first link works.
@@ -139,6 +140,14 @@ class _Client:
                 self._exchange.lost(str(error))
             await asyncio.sleep(RECONNECT.pause_s(self._attempt, random))
             self._attempt += 1
+
+    def _work_ended(self, work: "asyncio.Task[None]") -> None:
+        error = None if work.cancelled() else work.exception()
+        if isinstance(error, Exception):
+            # a fault of ours: whoever waits is told, and is not left to wait for ever
+            logger.error("the connection to %s is given up", self._url, exc_info=error)
+            self.end = error
+            self._give_up(error)
 
     async def _use(self, link: Link) -> None:
         """Send and receive until the link is lost.

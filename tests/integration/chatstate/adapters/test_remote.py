@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from chat_sdk.errors import StateNotConnectedError
@@ -203,6 +203,32 @@ async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
         with pytest.raises(UnreachableError, match="no answer in time"):
             await adapter.connect()
         listener.close()
+
+
+async def test_a_host_that_can_have_no_address_is_not_waited_for() -> None:
+    adapter = RemoteStateAdapter(f"http://{'a' * 64}.example", "token")
+
+    async with asyncio.timeout(DEADLINE_S):
+        with pytest.raises(UnreachableError, match="cannot connect to ws://aaa"):
+            await adapter.connect()
+
+
+async def test_a_fault_of_ours_is_told_to_whoever_waits(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(url: str, token: str, *, timeout_s: float) -> NoReturn:
+        raise LookupError("a fault")
+
+    adapter = RemoteStateAdapter(server.url, "token")
+    with monkeypatch.context() as patch:
+        patch.setattr("chatstate.adapters.socket_transport.open_link", fail)
+        async with asyncio.timeout(DEADLINE_S):
+            with pytest.raises(LookupError, match="a fault"):
+                await adapter.connect()
+
+    await adapter.connect()  # with a new try
+    assert await adapter.get("key") is None
+    await adapter.disconnect()
 
 
 async def test_an_unknown_token_is_final(server: FakeServer) -> None:
