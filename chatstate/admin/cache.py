@@ -13,27 +13,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
 from chatstate.admin.base import KeyedAdmin, key_text, show_key, shown_instant, with_rest
-from chatstate.admin.deeds import Deed, DeedPage
+from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.values import Value, values_page
 from chatstate.models import CacheEntry
-from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import Delete
-from chatstate.services.browse import carry_out, default_alias
+from chatstate.services.browse import default_alias
 from chatstate.storage.expiry import now_ms
-from groundwork.visible_text import visible
-
-
-def delete(entry: CacheEntry) -> None:
-    """Delete the entry.
-
-    Raises:
-        ChatstateError: it could not be done.
-    """
-    operation = Delete(key=key_text(entry.key))
-    result = carry_out(default_alias(), entry.namespace, operation)
-    if isinstance(result, ChatstateError):
-        raise result
-
 
 DELETE = Deed(
     name="delete",
@@ -42,8 +27,8 @@ DELETE = Deed(
     warning="The bot finds nothing under this key, until it writes it again.",
     state=lambda entry: str(entry.written_at_ms),
     shown=lambda entry: show_key(entry.key),
-    do=delete,
-    entry=lambda entry: f"Deleted {visible(key_text(entry.key))} of {entry.namespace}.",
+    do=lambda entry: do(entry, Delete(key=key_text(entry.key))),
+    note=lambda entry: f"Deleted {entry} of {entry.namespace}.",
 )
 
 
@@ -68,14 +53,14 @@ class CacheEntryAdmin(KeyedAdmin):
         return with_rest(rows, now_ms(default_alias()))
 
     def show_value(self, request: HttpRequest, entry: CacheEntry) -> HttpResponse:
-        key = f"{visible(key_text(entry.key))} of {entry.namespace}"
+        message = f"Looked at the value of {entry} of {entry.namespace}."
         return values_page(
             self,
             request,
             "Value",
             [Value(entry.value)],
             shown=show_key(entry.key),
-            note=partial(self.log_change, request, entry, f"Looked at the value of {key}."),
+            note=partial(self.log_change, request, entry, message),
         )
 
     @admin.display(description="size")

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from chatstate.admin.base import RowsAdmin
 from chatstate.protocol.errors import ChatstateError
+from chatstate.protocol.operations import Operation
+from chatstate.services.browse import carry_out, default_alias
 
 
 class Deed(NamedTuple):
@@ -26,7 +28,7 @@ class Deed(NamedTuple):
         state: changes when the row does; a form of before that does nothing.
         shown: the row, for the page.
         do: does it; may raise a ``ChatstateError``.
-        entry: what is written into the admin's log.
+        note: what is written into the admin's log.
     """
 
     name: str
@@ -36,7 +38,16 @@ class Deed(NamedTuple):
     state: Callable[[Any], str]
     shown: Callable[[Any], SafeString]
     do: Callable[[Any], object]
-    entry: Callable[[Any], str]
+    note: Callable[[Any], str]
+
+
+def do(row: Any, operation: Operation) -> None:
+    """Carry out an operation of the row's namespace, as if its bot had asked for it.
+
+    Raises:
+        ChatstateError: it could not be done.
+    """
+    carry_out(default_alias(), row.namespace, operation)
 
 
 class DeedForm(forms.Form):
@@ -72,8 +83,8 @@ class DeedPage:
         except ChatstateError as error:
             messages.error(request, f"Nothing is known to be done: {error}.")
             return self._ask(request, row)
-        self._rows.log_change(request, row, deed.entry(row))
-        messages.success(request, deed.entry(row))
+        self._rows.log_change(request, row, deed.note(row))
+        messages.success(request, deed.note(row))
         return HttpResponseRedirect(
             reverse(f"admin:chatstate_{self._rows.opts.model_name}_changelist")
         )

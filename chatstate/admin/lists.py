@@ -11,13 +11,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
-from chatstate.admin.base import KeyedAdmin, key_text, show_key, with_rest
-from chatstate.admin.queues import number_of
-from chatstate.admin.values import PAGE_VALUES, Value, values_page
+from chatstate.admin.base import KeyedAdmin, show_key, with_rest
+from chatstate.admin.values import PAGE_VALUES, Value, after_of, values_page
 from chatstate.models import ListHead
 from chatstate.services.browse import default_alias, list_items
 from chatstate.storage.expiry import now_ms
-from groundwork.visible_text import visible
 
 
 class ListHeadAdmin(KeyedAdmin):
@@ -36,15 +34,17 @@ class ListHeadAdmin(KeyedAdmin):
         return with_rest(super().get_queryset(request), now_ms(default_alias()))
 
     def show_items(self, request: HttpRequest, head: ListHead) -> HttpResponse:
-        items = list_items(head, after=number_of(request, "after"), max_items=PAGE_VALUES + 1)
-        key = f"{visible(key_text(head.key))} of {head.namespace}"
+        items = list_items(
+            default_alias(), head, after=after_of(request), max_items=PAGE_VALUES + 1
+        )
+        message = f"Looked at items of {head} of {head.namespace}."
         return values_page(
             self,
             request,
             "Items",
             [Value(item.value, item.number) for item in items],
             shown=show_key(head.key),
-            note=partial(self.log_change, request, head, f"Looked at items of {key}."),
+            note=partial(self.log_change, request, head, message),
         )
 
     @admin.display(description="items")

@@ -17,41 +17,24 @@ from chatstate.admin.base import (
     shown_instant,
     with_rest,
 )
-from chatstate.admin.deeds import Deed, DeedPage
+from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.queues import QueuePages
 from chatstate.models import HeldLock
-from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import ForceReleaseLock
-from chatstate.services.browse import carry_out, count_stranded, default_alias
+from chatstate.services.browse import count_stranded, default_alias
 from chatstate.storage.expiry import now_ms
-from groundwork.visible_text import visible
-
-RELEASE = "chatstate.force_release"
-
-
-def release(lock: HeldLock) -> None:
-    """Take the lock away.
-
-    Raises:
-        ChatstateError: it could not be done.
-    """
-    operation = ForceReleaseLock(thread_id=key_text(lock.thread_id))
-    result = carry_out(default_alias(), lock.namespace, operation)
-    if isinstance(result, ChatstateError):
-        raise result
-
 
 FORCE_RELEASE = Deed(
     name="release",
-    permission=RELEASE,
+    permission="chatstate.force_release",
     verb="Release this lock",
     warning="Another worker may take the thread at once, while the holder may still be at work on"
     " it; the holder is not told before it extends or releases the lock.",
     state=lambda lock: str(lock.fence),
     shown=lambda lock: show_key(lock.thread_id),
-    do=release,
-    entry=lambda lock: (
-        f"Released the lock of {visible(key_text(lock.thread_id))} in {lock.namespace}:"
+    do=lambda lock: do(lock, ForceReleaseLock(thread_id=key_text(lock.thread_id))),
+    note=lambda lock: (
+        f"Released the lock of {lock} in {lock.namespace}:"
         f" fence {lock.fence}, holder {bytes(lock.token_digest).hex()[:12]}."
     ),
 )

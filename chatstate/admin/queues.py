@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chatstate.admin.base import RowsAdmin, key_text, log, show_key, shown_ms
-from chatstate.admin.values import PAGE_VALUES, Value, may_see, values_page
+from chatstate.admin.values import PAGE_VALUES, Value, after_of, may_see, values_page
 from chatstate.models import QueuedEntry
 from chatstate.services.browse import (
     Place,
@@ -34,7 +34,6 @@ PAGE_QUEUES = 50
 STRANDED_PAGE_QUEUES = 500
 """Queues that a page of stranded ones looks through."""
 
-_MAX_NUMBER = 2**63 - 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -71,7 +70,7 @@ class QueuePages:
         )
 
     def show_entries(self, request: HttpRequest) -> HttpResponse:
-        place, after = _place(request), number_of(request, "after")
+        place, after = _place(request), after_of(request)
         entries = queue_entries(default_alias(), place, after=after, max_entries=PAGE_VALUES + 1)
         if not entries:
             raise Http404("nothing waits here")
@@ -94,18 +93,6 @@ class QueuePages:
             return view(request)
 
         return path(route, self._rows.admin_site.admin_view(checked), name=f"chatstate_{name}")
-
-
-def number_of(request: HttpRequest, field: str) -> int:
-    """A number in the query of the URL; 0 for none.
-
-    Raises:
-        Http404: it is none that an item can have.
-    """
-    text = request.GET.get(field, "0")
-    if not text.isascii() or not text.isdecimal() or len(text) > 19 or int(text) > _MAX_NUMBER:
-        raise Http404(f"{field} must be a number")
-    return int(text)
 
 
 def _place(request: HttpRequest) -> Place:

@@ -6,25 +6,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chatstate.admin.base import KeyedAdmin, key_text, show_key, shown_instant
-from chatstate.admin.deeds import Deed, DeedPage
+from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.models import Subscription
-from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import Unsubscribe
-from chatstate.services.browse import carry_out, default_alias
-from groundwork.visible_text import visible
-
-
-def unsubscribe(row: Subscription) -> None:
-    """Let the bot listen no more.
-
-    Raises:
-        ChatstateError: it could not be done.
-    """
-    operation = Unsubscribe(thread_id=key_text(row.thread_id))
-    result = carry_out(default_alias(), row.namespace, operation)
-    if isinstance(result, ChatstateError):
-        raise result
-
 
 UNSUBSCRIBE = Deed(
     name="unsubscribe",
@@ -33,8 +17,8 @@ UNSUBSCRIBE = Deed(
     warning="The bot no longer listens to this thread, until it subscribes again.",
     state=lambda row: str(row.subscribed_at_ms),
     shown=lambda row: show_key(row.thread_id),
-    do=unsubscribe,
-    entry=lambda row: f"Unsubscribed {row.namespace} from {visible(key_text(row.thread_id))}.",
+    do=lambda row: do(row, Unsubscribe(thread_id=key_text(row.thread_id))),
+    note=lambda row: f"Unsubscribed {row.namespace} from {row}.",
 )
 
 

@@ -29,7 +29,7 @@ REVOKE = Deed(
     state=lambda token: state_of(token),
     shown=lambda token: visible_html(str(token)),
     do=lambda token: revoke(token.pk),
-    entry=lambda token: f"Revoked the token {token.pk}, {visible(str(token))}.",
+    note=lambda token: f"Revoked the token {token.pk}, {visible(str(token))}.",
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from chatstate.admin.base import RowsAdmin
@@ -16,6 +16,8 @@ PERMISSION = "chatstate.view_values"
 PAGE_VALUES = 50
 SHOWN_CHARS = 200_000
 """Most characters of the values on one page."""
+
+_MAX_NUMBER = 2**63 - 1
 
 
 class Value(NamedTuple):
@@ -39,6 +41,18 @@ class ShownValue(NamedTuple):
 def may_see(request: HttpRequest) -> bool:
     """Whether this user may see values."""
     return bool(request.user.has_perm(PERMISSION))
+
+
+def after_of(request: HttpRequest) -> int:
+    """The number behind which a page of values goes on; 0 for the first page.
+
+    Raises:
+        Http404: what the URL says is no number that an item can have.
+    """
+    text = request.GET.get("after", "0")
+    if not text.isascii() or not text.isdecimal() or len(text) > 19 or int(text) > _MAX_NUMBER:
+        raise Http404("after must be a number")
+    return int(text)
 
 
 def values_page(

@@ -7,11 +7,12 @@ from django.db import connections, models
 
 from chatstate.conf import get_settings
 from chatstate.models import ListHead, ListItem, QueuedEntry
+from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import Operation
 from chatstate.services.execute import get_database
 from chatstate.sharding import DEFAULT, shard_of
 from chatstate.storage.expiry import now_ms
-from chatstate.storage.jobs import Job, Result
+from chatstate.storage.jobs import Job
 
 MAX_NAMESPACES = 1_000
 """Most namespaces that are told apart."""
@@ -114,9 +115,9 @@ def queue_entries(
     return list(found.order_by("number")[:max_entries])
 
 
-def list_items(head: ListHead, *, after: int, max_items: int) -> Sequence[ListItem]:
+def list_items(alias: str, head: ListHead, *, after: int, max_items: int) -> Sequence[ListItem]:
     """A list's items behind number ``after``, oldest first."""
-    items = ListItem.objects.using(head._state.db or default_alias())
+    items = ListItem.objects.using(alias)
     found = items.filter(
         namespace=head.namespace,
         key_digest=bytes(head.key_digest),
@@ -125,21 +126,24 @@ def list_items(head: ListHead, *, after: int, max_items: int) -> Sequence[ListIt
     return list(found.order_by("number")[:max_items])
 
 
-def carry_out(alias: str, namespace: str, operation: Operation) -> Result:
+def carry_out(alias: str, namespace: str, operation: Operation) -> None:
     """Carry out an operation of an operator, as if the bot had asked for it.
 
     Args:
         alias: of the database that the row was found in; the site's hooks may name another by now.
 
     Raises:
-        UnavailableError: the database does not answer; it may have been done.
+        ChatstateError: it was refused; ``UnavailableError``: the database does not answer, and it
+            may have been done.
     """
     shards = get_settings().shards
     shard = shard_of(operation)
     if shards[shard] != alias:
         shard = next(name for name, other in shards.items() if other == alias)
     (done,) = get_database(alias).commit([Job(namespace, shard, [operation])])
-    return done.results[0]
+    (result,) = done.results
+    if isinstance(result, ChatstateError):
+        raise result
 
 
 def _rows(alias: str, statement: str, parameters: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
