@@ -17,7 +17,7 @@ from chatstate.admin.base import RowsAdmin, log
 from chatstate.admin.deeds import Deed, DeedPage
 from chatstate.models import Token
 from chatstate.protocol.errors import InvalidError
-from chatstate.services.tokens import check_namespace, create_token, revoke, state_of
+from chatstate.services.tokens import check_namespace, create_token, revoke, rights_of, state_of
 from groundwork.visible_text import visible, visible_html
 
 REVOKE = Deed(
@@ -103,8 +103,7 @@ class TokenAdmin(RowsAdmin):
 
     @admin.display(description="rights")
     def rights(self, token: Token) -> str:
-        names = [name for name in ("read", "write") if getattr(token, f"may_{name}")]
-        return " ".join(names) or "none"
+        return " ".join(rights_of(token)) or "none"
 
     @admin.display(description="state")
     def state(self, token: Token) -> str:

@@ -94,10 +94,7 @@ def find_principal(token: str) -> Principal | None:
     if found is None:
         return None
     _note_use(found)
-    rights: list[Right] = ["read"] if found.may_read else []
-    if found.may_write:
-        rights.append("write")
-    return Principal(found.pk, found.namespace, rights)
+    return Principal(found.pk, found.namespace, rights_of(found))
 
 
 def is_live(token_id: int) -> bool:
@@ -121,6 +118,12 @@ def state_of(token: Token) -> State:
     if token.expires_at is not None and token.expires_at <= timezone.now():
         return "expired"
     return "live"
+
+
+def rights_of(token: Token) -> list[Right]:
+    """What the token lets do."""
+    rights: list[Right] = ["read"] if token.may_read else []
+    return [*rights, "write"] if token.may_write else rights
 
 
 def tokens() -> "QuerySet[Token]":

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from chatstate.models import Token
-from chatstate.services.tokens import state_of, tokens
+from chatstate.services.tokens import rights_of, state_of, tokens
 from groundwork.visible_text import visible
 
 _HEAD = ("id", "namespace", "rights", "state", "created", "expires", "last used", "label")
@@ -36,11 +36,10 @@ class Command(BaseCommand):
 
 
 def _row(token: Token) -> Sequence[str]:
-    rights = [name for name in ("read", "write") if getattr(token, f"may_{name}")]
     return (
         str(token.pk),
         token.namespace,
-        " ".join(rights) or "none",
+        " ".join(rights_of(token)) or "none",
         state_of(token),
         _instant(token.created_at),
         _instant(token.expires_at),
