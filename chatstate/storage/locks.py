@@ -89,7 +89,7 @@ def extend(operation: ExtendLock, context: Context) -> Plan:
 
 
 def release(operation: ReleaseLock, context: Context) -> Plan:
-    """Give the lock back, if the token is its last; tell whether entries wait with nobody to take them."""
+    """Give the lock back, if the token is its last; tell whether that strands its queue."""
     parameters = {**context.at(operation.thread_id), "token": _digest(operation.token)}
 
     def answer(rows: Sequence[Sequence[Row]]) -> str:

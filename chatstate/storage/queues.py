@@ -59,7 +59,7 @@ TAKE = Statement("""
 
 
 def enqueue(operation: Enqueue, context: Context) -> Plan:
-    """Add an entry, then drop the oldest above ``max_size``; tell whether anybody will take them."""
+    """Add an entry, drop the oldest above ``max_size``; tell whether the queue is stranded."""
     ttl_ms = whole_ttl_ms(operation.ttl_ms)
     parameters = {
         **context.at(operation.thread_id),
