@@ -55,6 +55,22 @@ def visible_html(text: str, *, is_block: bool = False) -> SafeString:
     return mark_safe("".join(pieces))  # every piece was escaped
 
 
+def exact_html(text: str) -> SafeString:
+    """``visible_html`` as a name on a page: it cannot reorder what is around it.
+
+    Wants the stylesheet ``groundwork/visible_text.css``, as all HTML of this module does.
+    """
+    return format_html('<bdi class="exact">{}</bdi>', visible_html(text))
+
+
+def distinct_html(text: str) -> SafeString:
+    """``exact_html``, and below it ``in_ascii`` where another text might look the same."""
+    if text.isascii():
+        return exact_html(text)
+    ascii_text = in_ascii(text)
+    return format_html('{}<div class="exact in-ascii">{}</div>', exact_html(text), ascii_text)
+
+
 def _plain_replacement(match: re.Match[str]) -> str:
     if match[0] == "\\":
         return "\\\\"

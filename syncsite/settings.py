@@ -135,6 +135,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
+# groundwork is no app, whose files would be found without this
+STATICFILES_DIRS = [BASE_DIR / "groundwork" / "static"]
 # straight from the apps: a handful of small files, and no `collectstatic` to forget
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False

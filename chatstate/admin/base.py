@@ -14,13 +14,12 @@ from django.db.models import BigIntegerField, F, Model, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chatstate.services.browse import default_alias, known_namespaces
 from chatstate.storage.context import digest
 from groundwork.bounded_paginator import BoundedPaginator
-from groundwork.visible_text import in_ascii, visible_html
+from groundwork.visible_text import distinct_html
 
 if TYPE_CHECKING:  # generic in the stubs only
     _ModelAdmin = ModelAdmin[Model]
@@ -56,7 +55,7 @@ class RowsAdmin(_ModelAdmin):
     change_list_template = "admin/chatstate/change_list.html"
 
     class Media:
-        css: ClassVar = {"all": ("chatstate/admin.css",)}
+        css: ClassVar = {"all": ("groundwork/visible_text.css", "chatstate/admin.css")}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -169,12 +168,8 @@ def key_text(key: "bytes | memoryview[int]") -> str:
 
 
 def show_key(key: "bytes | memoryview[int]") -> SafeString:
-    """A key for a page: nothing in it can hide, or reorder what is around it."""
-    text = key_text(key)
-    shown = format_html('<bdi class="exact">{}</bdi>', visible_html(text))
-    if text.isascii():
-        return shown
-    return format_html('{}<div class="exact in-ascii">{}</div>', shown, in_ascii(text))
+    """A key for a page."""
+    return distinct_html(key_text(key))
 
 
 def shown_instant(instant_ms: int) -> str:

@@ -8,10 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from groundwork.visible_text import visible_html
+from groundwork.visible_text import exact_html
 from livesync.models import Store
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ class StorePages:
                 "opts": Store._meta,
                 "media": self.stores.media,
                 "store": row,
-                "shown_id": shown_id(row),
+                "shown_id": exact_html(row.store_id),
                 "title": title,
                 "has_reset_permission": self.stores.has_reset_permission(request),
                 **context,
@@ -68,8 +66,3 @@ class StorePages:
         if row is None:
             raise Http404("there is no such store")
         return row
-
-
-def shown_id(row: Store) -> SafeString:
-    """A store's id for a page: nothing in it can hide, or reorder what is around it."""
-    return format_html('<bdi class="exact">{}</bdi>', visible_html(row.store_id))

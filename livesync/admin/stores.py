@@ -12,9 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from groundwork.bounded_paginator import BoundedPaginator
-from groundwork.visible_text import in_ascii
+from groundwork.visible_text import distinct_html
 from livesync.admin.events import EventPages
-from livesync.admin.pages import shown_id
 from livesync.admin.reset import ResetPage
 from livesync.models import Store
 from livesync.services.stores import count_live_pulls
@@ -62,7 +61,7 @@ class StoreAdmin(_ModelAdmin):
     )
 
     class Media:
-        css = {"all": ("livesync/admin.css",)}
+        css = {"all": ("groundwork/visible_text.css", "livesync/admin.css")}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -94,10 +93,7 @@ class StoreAdmin(_ModelAdmin):
     @admin.display(description="store", ordering="store_id")
     def listed_id(self, store: Store) -> SafeString:
         """The id, and once more in ASCII where another one might look the same."""
-        if store.store_id.isascii():
-            return shown_id(store)
-        ascii_id = in_ascii(store.store_id)
-        return format_html('{}<div class="exact in-ascii">{}</div>', shown_id(store), ascii_id)
+        return distinct_html(store.store_id)
 
     @admin.display(description="events", ordering="event_count")
     def events(self, store: Store) -> SafeString:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwork.visible_text import in_ascii, visible, visible_html
+from groundwork.visible_text import distinct_html, in_ascii, visible, visible_html
 
 anything = st.text(st.characters(codec=None))
 
@@ -82,3 +82,10 @@ def test_html_names_the_unseen_character() -> None:
 def test_a_block_keeps_its_lines_and_indentation() -> None:
     assert visible_html("{\n  1\n}", is_block=True) == "{\n  1\n}"
     assert "U+000A" in visible_html("a\nb")
+
+
+def test_a_text_that_another_may_look_like_is_shown_in_ascii_too():
+    assert distinct_html("<b>") == '<bdi class="exact">&lt;b&gt;</bdi>'
+    assert distinct_html("\xe9") == (
+        '<bdi class="exact">\xe9</bdi><div class="exact in-ascii">\\u{e9}</div>'
+    )

@@ -147,6 +147,16 @@ def test_a_list_counts_and_pages_only_so_far(
     assert root.get(list_url("subscription", "?p=3")).status_code == 302
 
 
+def test_every_stylesheet_is_there(kept: ShardDatabase, root: Client) -> None:
+    sheets = re.findall(r'<link href="(/static/[^"]+\.css)"', page(root, QUEUES))
+
+    assert [sheet.rpartition("/static/")[2] for sheet in sheets] == [
+        "groundwork/visible_text.css",
+        "chatstate/admin.css",
+    ]
+    assert {root.get(sheet).status_code for sheet in sheets} == {200}
+
+
 def test_queues_are_listed_and_stranded_ones_warned_of(kept: ShardDatabase, root: Client) -> None:
     do(kept, enqueue("stranded"), enqueue("stranded"))
 

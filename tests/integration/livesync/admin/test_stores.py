@@ -178,3 +178,13 @@ def test_nothing_can_be_added_changed_or_deleted(engine: DatabaseEngine) -> None
     admin.post(LIST, {"action": "delete_selected", "_selected_action": before["id"]})
 
     assert Store.objects.values().get() == before
+
+
+def test_every_stylesheet_is_there(engine: DatabaseEngine, viewer: Client) -> None:
+    sheets = re.findall(r'<link href="(/static/[^"]+\.css)"', page(viewer, LIST))
+
+    assert [sheet.rpartition("/static/")[2] for sheet in sheets] == [
+        "groundwork/visible_text.css",
+        "livesync/admin.css",
+    ]
+    assert {viewer.get(sheet).status_code for sheet in sheets} == {200}
