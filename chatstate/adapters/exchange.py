@@ -5,6 +5,7 @@ for. An operation keeps its id and its request id however often it is sent.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -97,7 +98,7 @@ class Exchange:
             raise BusyError
         now = self._clock.monotonic()
         deadline = now + (UNSENT_FOR_S if timeout_s is None else timeout_s)
-        call = _Call(call_id, operation, text, deadline, has_own_timeout=timeout_s is not None)
+        call = _Call(call_id, operation, text, deadline, timeout_s is not None)
         self._next_id += 1
         self._calls[call_id] = call
         self._pending_bytes += len(text)
@@ -238,32 +239,19 @@ class _State(Enum):
     RESTING = "refused for the moment"
 
 
+@dataclass(slots=True, eq=False)
 class _Call:
-    __slots__ = (
-        *("attempts", "deadline", "has_own_timeout", "id", "items", "operation", "refused_with"),
-        *("rests_until", "sent_at_ms", "state", "text"),
-    )
-
-    def __init__(
-        self,
-        call_id: int,
-        operation: Operation,
-        text: bytes,
-        deadline: float,
-        *,
-        has_own_timeout: bool,
-    ) -> None:
-        self.id = call_id
-        self.operation = operation
-        self.text = text
-        self.deadline = deadline
-        self.has_own_timeout = has_own_timeout
-        self.state = _State.WAITING
-        self.sent_at_ms: int | None = None
-        self.attempts = 0
-        self.rests_until = 0.0
-        self.refused_with: ChatstateError | None = None
-        self.items: list[Raw] = []
+    id: int
+    operation: Operation
+    text: bytes
+    deadline: float
+    has_own_timeout: bool
+    state: _State = _State.WAITING
+    sent_at_ms: int | None = None
+    attempts: int = 0
+    rests_until: float = 0.0
+    refused_with: ChatstateError | None = None
+    items: list[Raw] = field(default_factory=list)
 
 
 def _text(value: Raw) -> str:

@@ -18,7 +18,7 @@ QUIET_WHILE_WAITING_S = 5.0
 DEAD_AFTER_S = 10.0
 """... and is dead when none came within this."""
 
-_CLOSE_TIMEOUT_S = 1.0
+_CLOSE_TIMEOUT_S = 1.0  # all answers are there, or are asked for again on the next link
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 

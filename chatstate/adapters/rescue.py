@@ -1,6 +1,5 @@
 """Messages that Chat SDK has left in a queue, given to the bot again."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chatstate.adapters.sdk import Message, WebhookOptions
@@ -57,6 +56,7 @@ class _Rescue:
         platform = self._chat.get_adapter(name)
         if platform is None:  # another bot of the namespace may have it
             raise LookupError(f"this bot has no platform {name!r}")
+        # all of them first: one that has to wait for the lock again goes back into this queue
         messages: list[Message] = []
         try:
             while (entry := await self._state.dequeue(lock_key)) is not None:
@@ -81,8 +81,11 @@ class _Rescue:
             for key, message_id in passed_over:
                 self._state.pass_over(key, message_id, no_more=True)
 
+        def watch(task: Any) -> None:  # Chat says Awaitable, and gives a task
+            task.add_done_callback(take_back)
+
         # Chat logs an error of the handler
-        options = WebhookOptions(wait_until=partial(_then, take_back))
+        options = WebhookOptions(wait_until=watch)
         self._chat.process_message(platform, message.thread_id, unclaimed, options)
 
 
@@ -101,7 +104,3 @@ def _rehydrate_attachments(platform: Any, message: Message) -> None:
         message.attachments = [
             each if each.fetch_data is not None else rehydrate(each) for each in message.attachments
         ]
-
-
-def _then(callback: Any, task: Any) -> None:
-    task.add_done_callback(callback)

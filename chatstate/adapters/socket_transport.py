@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 CLOCK = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000)
 
-_SWEEP_S = 0.05
-_DRAIN_S = 2.0
+_SWEEP_S = 0.05  # as exact as the shortest pause before a repetition
+_DRAIN_S = 2.0  # well above a round trip; whoever disconnects should not have to wait for more
 _ADAPTER = "RemoteStateAdapter"
 
 
