@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from chatstate.conf import ChatstateSettings, get_settings
 from chatstate.models import Shard
-from chatstate.sharding import DEFAULT
+from chatstate.sharding import DEFAULT, database_aliases
 
 
 @register("chatstate")
@@ -34,7 +34,7 @@ def check_databases(
     Runs with ``check --deploy --database ALIAS``; at every ``check`` it would keep ``migrate`` from
     making them.
     """
-    aliases = sorted(set(get_settings().shards.values()) & set(databases or ()))
+    aliases = [alias for alias in database_aliases() if alias in (databases or ())]
     return [_not_migrated(alias) for alias in aliases if not is_migrated(alias)]
 
 

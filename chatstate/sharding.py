@@ -1,7 +1,8 @@
-"""Ready-made functions for ``CHATSTATE["shard_key"]`` and ``CHATSTATE["key_shard"]``.
+"""Which shard keeps what, and which databases keep the shards.
 
-Each gives the name of a shard; a name that the settings do not have stands for ``default``. Thread
-ids are ``platform:channel:thread``, as Chat SDK's platform adapters write them.
+The ready-made functions are for ``CHATSTATE["shard_key"]`` and ``CHATSTATE["key_shard"]``. Each
+gives the name of a shard; a name that the settings do not have stands for ``default``. Thread ids
+are ``platform:channel:thread``, as Chat SDK's platform adapters write them.
 
 A function must give the same name for ever: changing it leaves behind what is stored.
 """
@@ -64,6 +65,16 @@ def shard_of(operation: Operation) -> str:
     if shard not in get_settings().shards:
         raise UnknownShardError(shard)
     return shard
+
+
+def default_alias() -> str:
+    """The database of the default shard, which keeps tokens and what is noted of clean-ups, too."""
+    return get_settings().shards[DEFAULT]
+
+
+def database_aliases() -> list[str]:
+    """Every database that keeps a shard, in the same order each time."""
+    return sorted(set(get_settings().shards.values()))
 
 
 def _ask_hook(operation: Operation) -> str:

@@ -22,7 +22,7 @@ from chatstate.services.execute import start
 from chatstate.services.schema import check_schema
 from chatstate.services.threads import get_readers
 from chatstate.services.tokens import check_namespace
-from chatstate.sharding import shard_of
+from chatstate.sharding import database_aliases, shard_of
 from chatstate.storage.jobs import Result
 from chatstate.storage.steps import Piece
 from groundwork.connections import InsideTransactionError, refuse_inside_atomic, resolve
@@ -80,7 +80,7 @@ class _InProcess:
 
     async def open(self) -> None:
         if not self._is_open:
-            await get_readers().run(check_schema, _aliases())
+            await get_readers().run(check_schema, database_aliases())
             self._is_open = True
 
     async def close(self) -> None:
@@ -196,7 +196,7 @@ def _refuse_caller_inside_atomic() -> None:
 
 
 def _refuse_thread_inside_atomic() -> None:
-    for alias in _aliases():
+    for alias in database_aliases():
         if _is_thread_inside_atomic(alias):
             raise InsideTransactionError(alias=alias)
 
@@ -209,7 +209,3 @@ def _is_thread_inside_atomic(alias: str) -> bool:
         return bool(connections[alias].in_atomic_block)
     finally:
         asyncio._set_running_loop(loop)
-
-
-def _aliases() -> Sequence[str]:
-    return sorted(set(get_settings().shards.values()))

@@ -16,7 +16,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from chatstate.services.browse import default_alias, known_namespaces
+from chatstate.services.browse import known_namespaces
+from chatstate.sharding import default_alias
 from chatstate.storage.context import digest
 from groundwork.bounded_paginator import BoundedPaginator
 from groundwork.visible_text import distinct_html

@@ -17,7 +17,7 @@ from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.values import Value, values_page
 from chatstate.models import CacheEntry
 from chatstate.protocol.operations import Delete
-from chatstate.services.browse import default_alias
+from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 
 DELETE = Deed(

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_http_methods
 from chatstate.admin.base import RowsAdmin
 from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import Operation
-from chatstate.services.browse import carry_out, default_alias
+from chatstate.services.browse import carry_out
+from chatstate.sharding import default_alias
 
 
 class Deed(NamedTuple):

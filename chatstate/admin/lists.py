@@ -14,7 +14,8 @@ from django.views.decorators.http import require_http_methods
 from chatstate.admin.base import KeyedAdmin, show_key, with_rest
 from chatstate.admin.values import PAGE_VALUES, Value, after_of, values_page
 from chatstate.models import ListHead
-from chatstate.services.browse import default_alias, list_items
+from chatstate.services.browse import list_items
+from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 
 

@@ -21,7 +21,8 @@ from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.queues import QueuePages
 from chatstate.models import HeldLock
 from chatstate.protocol.operations import ForceReleaseLock
-from chatstate.services.browse import count_stranded, default_alias
+from chatstate.services.browse import count_stranded
+from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 
 FORCE_RELEASE = Deed(

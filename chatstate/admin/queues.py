@@ -22,10 +22,10 @@ from chatstate.services.browse import (
     Place,
     Queue,
     count_stranded,
-    default_alias,
     list_queues,
     queue_entries,
 )
+from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 from groundwork.visible_text import visible
 

@@ -10,7 +10,7 @@ from chatstate.models import ListHead, ListItem, QueuedEntry
 from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import Operation
 from chatstate.services.execute import get_database
-from chatstate.sharding import DEFAULT, shard_of
+from chatstate.sharding import shard_of
 from chatstate.storage.expiry import now_ms
 from chatstate.storage.jobs import Job
 
@@ -69,11 +69,6 @@ class Queue(NamedTuple):
     def is_stranded(self) -> bool:
         """Whether nobody works on the thread."""
         return self.lock_pk is None
-
-
-def default_alias() -> str:
-    """The database of the default shard."""
-    return get_settings().shards[DEFAULT]
 
 
 def known_namespaces(alias: str, model: type[models.Model]) -> Sequence[str]:

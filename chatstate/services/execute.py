@@ -10,7 +10,7 @@ from chatstate import metrics
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import BusyError, ChatstateError, InternalError, UnavailableError
 from chatstate.protocol.operations import Limits, Operation
-from chatstate.sharding import shard_of
+from chatstate.sharding import database_aliases, shard_of
 from chatstate.storage.database import ShardDatabase
 from chatstate.storage.jobs import Done, Job, Result
 from groundwork.connections import resolve
@@ -91,7 +91,7 @@ def get_limits() -> Limits:
 
 def stop() -> None:
     """End the writers of this process; the next operation starts them again."""
-    for alias in set(get_settings().shards.values()):
+    for alias in database_aliases():
         get_writer(alias).stop()
     get_writer.cache_clear()
     get_database.cache_clear()

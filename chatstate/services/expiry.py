@@ -4,15 +4,14 @@ Any number of clean-ups may run at once, and each may be killed at any instant.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from django.db import OperationalError, connections, transaction
 from django.utils import timezone
 
-from chatstate.conf import get_settings
 from chatstate.models import CleanUp
 from chatstate.protocol.errors import UnavailableError
-from chatstate.sharding import DEFAULT
+from chatstate.sharding import default_alias
 from chatstate.storage import expiry
 from chatstate.storage.expiry import Counts
 from groundwork.connections import DatabaseUnavailableError
@@ -32,11 +31,6 @@ KEPT_RUNS = 100
 
 # a commit takes its time however few they are
 _FEWEST_ROWS = 50
-
-
-def database_aliases() -> Sequence[str]:
-    """Every database that keeps a shard."""
-    return sorted(set(get_settings().shards.values()))
 
 
 def count_expired(alias: str) -> Counts:
@@ -117,7 +111,7 @@ def _members(removed: Counts) -> dict[str, int]:
 
 def _note(run: CleanUp) -> None:
     run.ended_at = timezone.now()
-    alias = get_settings().shards[DEFAULT]
+    alias = default_alias()
     with transaction.atomic(alias):
         run.save(using=alias, force_insert=True)
         CleanUp.objects.using(alias).filter(pk__lte=run.pk - KEPT_RUNS).delete()

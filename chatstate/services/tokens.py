@@ -15,11 +15,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from chatstate.conf import get_settings
 from chatstate.models import Token
 from chatstate.protocol.errors import InvalidError, UnavailableError
 from chatstate.protocol.operations import Right
-from chatstate.sharding import DEFAULT
+from chatstate.sharding import default_alias
 from groundwork.connections import DatabaseUnavailableError, with_connection
 from groundwork.sqlite_files import check_file
 
@@ -128,16 +127,12 @@ def rights_of(token: Token) -> list[Right]:
 
 def tokens() -> "QuerySet[Token]":
     """All tokens; they are kept in the database of the default shard."""
-    return Token.objects.using(_alias())
+    return Token.objects.using(default_alias())
 
 
 def _live() -> "QuerySet[Token]":
     now = timezone.now()
     return tokens().filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
-
-
-def _alias() -> str:
-    return get_settings().shards[DEFAULT]
 
 
 def _look_up(work: Callable[[], T]) -> T:
@@ -147,7 +142,7 @@ def _look_up(work: Callable[[], T]) -> T:
         return found
 
     try:
-        return with_connection(_alias(), checked)
+        return with_connection(default_alias(), checked)
     except DatabaseUnavailableError as error:
         logger.warning("a token cannot be looked up: %s", error)
         raise UnavailableError from error
@@ -166,7 +161,9 @@ def _note_use(token: Token) -> None:
     # also if it fails: nobody is to wait each time for a database that takes no writes at present
     _noted_at[digest] = now
     try:
-        with_connection(_alias(), lambda _: tokens().filter(pk=token.pk).update(last_used_at=now))
+        with_connection(
+            default_alias(), lambda _: tokens().filter(pk=token.pk).update(last_used_at=now)
+        )
     except DatabaseUnavailableError as error:
         logger.warning("the use of a token cannot be noted: %s", error)
 

@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatstate.protocol.errors import UnavailableError
-from chatstate.services.expiry import BATCH_ROWS, clean_up, count_expired, database_aliases
+from chatstate.services.expiry import BATCH_ROWS, clean_up, count_expired
+from chatstate.sharding import database_aliases
 from chatstate.storage.expiry import Counts
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
