@@ -4,12 +4,11 @@ import asyncio
 import inspect
 import logging
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from chatstate.adapters.sdk import Lock, QueueEntry, StateNotConnectedError
-from chatstate.adapters.transport import Reply, Transport
+from chatstate.adapters.transport import Reply, Transport, wall_ms
 from chatstate.adapters.values import (
     from_json,
     make_entry,
@@ -73,7 +72,7 @@ class TransportStateAdapter:
         shard_key: ShardFunction | None = None,
         key_shard: ShardFunction | None = None,
         on_stranded: StrandedHandler | None = None,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._transport = transport
         self._shard_key = shard_key

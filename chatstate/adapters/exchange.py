@@ -15,9 +15,9 @@ from msgspec import Raw
 from chatstate.adapters import frames
 from chatstate.adapters.backoff import REFUSED, REPEAT_FOR_S
 from chatstate.adapters.frames import Answer, Welcome
-from chatstate.adapters.transport import NoAnswerError, Reply, name_of
+from chatstate.adapters.transport import NoAnswerError, Reply
 from chatstate.protocol.errors import BusyError, ChatstateError, PassingError, TooLargeError
-from chatstate.protocol.operations import Operation
+from chatstate.protocol.operations import Operation, name_of
 
 FRAME_MAX_BYTES = 1_000_000
 """A new frame is begun before this; leaves room below the server's own limit."""

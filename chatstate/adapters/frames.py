@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from chatstate.adapters.transport import name_of
 from chatstate.protocol import errors
 from chatstate.protocol.errors import ChatstateError
-from chatstate.protocol.operations import Operation
+from chatstate.protocol.operations import Operation, name_of
 from groundwork import strict_json
 
 KEEP_ALIVE = b"[]"

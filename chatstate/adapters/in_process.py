@@ -14,10 +14,10 @@ from django.db import connections
 
 from chatstate.adapters.adapter import StrandedHandler, TransportStateAdapter
 from chatstate.adapters.backoff import REFUSED, REPEAT_FOR_S
-from chatstate.adapters.transport import NoAnswerError, Reply, name_of
+from chatstate.adapters.transport import NoAnswerError, Reply, wall_ms
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import ChatstateError, PassingError
-from chatstate.protocol.operations import GetList, GetMore, Operation
+from chatstate.protocol.operations import GetList, GetMore, Operation, name_of
 from chatstate.services.execute import start
 from chatstate.services.schema import check_schema
 from chatstate.services.threads import get_readers
@@ -88,7 +88,7 @@ class _InProcess:
 
     async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
         _refuse_caller_inside_atomic()
-        sent_at_ms = time.time_ns() // 1_000_000
+        sent_at_ms = wall_ms()
         if timeout_s is None:
             return Reply(await self._text(operation), sent_at_ms)
         try:

@@ -10,13 +10,13 @@ from chatstate.adapters.backoff import RECONNECT
 from chatstate.adapters.exchange import Clock, Done, Exchange
 from chatstate.adapters.link import Link, open_link, why_lost
 from chatstate.adapters.sdk import StateNotConnectedError
-from chatstate.adapters.transport import Reply
+from chatstate.adapters.transport import Reply, wall_ms
 from chatstate.protocol.errors import ChatstateError, UnauthorizedError
 from chatstate.protocol.operations import Operation
 
 logger = logging.getLogger(__name__)
 
-CLOCK = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000)
+CLOCK = Clock(time.monotonic, wall_ms)
 
 _SWEEP_S = 0.05  # as exact as the shortest pause before a repetition
 _DRAIN_S = 2.0  # well above a round trip; whoever disconnects should not have to wait for more

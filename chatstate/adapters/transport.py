@@ -1,5 +1,6 @@
 """What an adapter needs of the way to the server, in this process or over a socket."""
 
+import time
 from typing import NamedTuple, Protocol
 
 from chatstate.protocol.errors import PassingError
@@ -63,6 +64,6 @@ class UnreachableError(PassingError):
     code = "unavailable"
 
 
-def name_of(operation: Operation) -> str:
-    """The name of an operation on the wire."""
-    return str(type(operation).__struct_config__.tag)
+def wall_ms() -> int:
+    """What this machine's wall clock shows, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000

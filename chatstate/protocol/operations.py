@@ -264,8 +264,13 @@ class QueueDepth(OnThread, frozen=True, kw_only=True, tag="queueDepth"):
     right = "read"
 
 
+def name_of(operation: Operation | type[Operation]) -> str:
+    """The operation's name on the wire, and the last part of its path."""
+    return str(operation.__struct_config__.tag)
+
+
 OPERATIONS: dict[str, type[Operation]] = {
-    str(operation.__struct_config__.tag): operation
+    name_of(operation): operation
     for operation in (
         *(Subscribe, Unsubscribe, IsSubscribed),
         *(AcquireLock, ExtendLock, ReleaseLock, ForceReleaseLock),

@@ -20,6 +20,7 @@ from chatstate.protocol.operations import (
     OPERATIONS,
     OnThread,
     Operation,
+    name_of,
 )
 from chatstate.transports.http_answers import JSON, STATUSES
 from chatstate.transports.schemas import (
@@ -29,7 +30,6 @@ from chatstate.transports.schemas import (
     an_object,
     answer_of,
     members_of,
-    name_of,
 )
 
 _MEANINGS: Mapping[str, str] = {

@@ -12,6 +12,7 @@ from chatstate.protocol.operations import (
     GetList,
     OnThread,
     Operation,
+    name_of,
 )
 from chatstate.services.execute import get_limits
 
@@ -62,11 +63,6 @@ _VALUES: Mapping[str, Document] = {
     "queueDepth": _COUNT,
 }
 """What ``value`` is in the answer to each operation; ``getList`` has ``items`` instead."""
-
-
-def name_of(operation: type[Operation]) -> str:
-    """The operation's name on the wire, and the last part of its path."""
-    return str(operation.__struct_config__.tag)
 
 
 def members_of(operation: type[Operation]) -> Document:

@@ -24,13 +24,12 @@ from chatstate.protocol.errors import (
     UnknownOperationError,
 )
 from chatstate.protocol.messages import Refused
-from chatstate.protocol.operations import Operation
+from chatstate.protocol.operations import Operation, name_of
 from chatstate.services.execute import execute
 from chatstate.services.tokens import Principal
 from chatstate.transports import openapi
 from chatstate.transports.authentication import BearerAuthentication, principal_of
 from chatstate.transports.http_answers import JSON, many_answers, one_answer, refuse, respond
-from chatstate.transports.schemas import name_of
 from groundwork.async_api import AsyncAPIView
 from groundwork.strict_json import JsonError, decode_utf8
 

@@ -10,10 +10,9 @@ import pytest
 from django.core.management import call_command
 
 from chatstate.protocol import errors
-from chatstate.protocol.operations import OPERATIONS, GetMore
+from chatstate.protocol.operations import OPERATIONS, GetMore, name_of
 from chatstate.transports import openapi
 from chatstate.transports.http_answers import STATUSES
-from chatstate.transports.schemas import name_of
 from tests.docs.pages import named_in, page, rows
 
 PAGE = page("docs/chat-protocol.md")
