@@ -17,7 +17,14 @@ from chatstate.admin.base import RowsAdmin, log
 from chatstate.admin.deeds import Deed, DeedPage
 from chatstate.models import Token
 from chatstate.protocol.errors import InvalidError
-from chatstate.services.tokens import check_namespace, create_token, revoke, rights_of, state_of
+from chatstate.services.tokens import (
+    MAX_DAYS,
+    check_namespace,
+    create_token,
+    revoke,
+    rights_of,
+    state_of,
+)
 from groundwork.visible_text import visible, visible_html
 
 REVOKE = Deed(
@@ -40,7 +47,10 @@ class TokenForm(forms.Form):
     label = forms.CharField(max_length=200, required=False, help_text="For people: who uses it.")
     may_write = forms.BooleanField(required=False, initial=True, help_text="Not only read.")
     days = forms.IntegerField(
-        min_value=1, max_value=36_500, required=False, help_text="How long it lasts; else for ever."
+        min_value=1,
+        max_value=MAX_DAYS,
+        required=False,
+        help_text="How long it lasts; else for ever.",
     )
 
     def clean_namespace(self) -> str:

@@ -27,6 +27,10 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 PREFIX = "chat_"
+
+MAX_DAYS = 36_500
+"""Longest that a token which ends may last: a hundred years, as dates themselves have an end."""
+
 _SECRET_BYTES = 32
 _NAMESPACE = re.compile(r"[\w.:@/-]{1,200}", re.ASCII)
 _USED_EVERY = timedelta(minutes=5)

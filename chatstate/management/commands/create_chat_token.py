@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from chatstate.protocol.errors import InvalidError
-from chatstate.services.tokens import create_token
+from chatstate.services.tokens import MAX_DAYS, create_token
 
 
 class Command(BaseCommand):
@@ -29,8 +29,8 @@ class Command(BaseCommand):
         days: int | None,
         **options: Any,
     ) -> None:
-        if days is not None and days < 1:
-            raise CommandError("--days must be 1 or more")
+        if days is not None and not 1 <= days <= MAX_DAYS:
+            raise CommandError(f"--days must be 1 to {MAX_DAYS:,}")
         try:
             token = create_token(
                 namespace,

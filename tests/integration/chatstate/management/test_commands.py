@@ -174,3 +174,11 @@ def test_a_database_that_does_not_answer_is_told(
         ):
             with pytest.raises(CommandError, match="the database does not answer"):
                 run(*command)
+
+
+@pytest.mark.parametrize("days", [0, -1, 36_501, 10**12])
+def test_a_token_lasts_no_longer_than_dates_do(chat_database: ShardDatabase, days: int) -> None:
+    with pytest.raises(CommandError, match="--days must be 1 to 36,500"):
+        run("create_chat_token", "a", f"--days={days}")
+
+    assert not tokens().exists()
