@@ -11,6 +11,7 @@ import pytest
 from tests.docs import sync_http
 from tests.docs.pages import page
 from tests.docs.sync_http import event, outcome, pull, push
+from tests.processes import wait_until
 from tests.site_process import SiteProcess
 
 PAGE = page("docs/operation.md")
@@ -50,7 +51,8 @@ def test_a_client_that_is_ahead_is_logged(own_site: SiteProcess) -> None:
         ahead = _pull_after(site, {"backendId": backend_id, "eventSequenceNumber": 1200})
 
         assert outcome(ahead) == "Success"
-        assert "has seen 1200, but the head is 1: is this an older backup?" in site.log
+        told = "has seen 1200, but the head is 1: is this an older backup?"
+        wait_until(lambda: told in site.log, what="the warning")
         assert "has seen 1200, but the head is" in PAGE.text
 
 

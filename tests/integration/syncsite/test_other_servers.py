@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.processes import wait_until
 from tests.site_process import MANAGE, SiteProcess
 
 BIN = Path(sys.executable).parent
@@ -61,7 +62,7 @@ def test_it_logs_no_query(site: SiteProcess) -> None:
         with pytest.raises(InvalidStatus), connect(f"{site.ws_url}/x?{query}"):
             pass
 
-    assert "/elsewhere" in site.log
+    wait_until(lambda: "/elsewhere" in site.log, what="the access log")
     assert "CANARY" not in site.log
 
 
