@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
+from chatstate.admin.databases import choices, shown_alias
 from chatstate.services.browse import known_namespaces
 from chatstate.sharding import default_alias
 from chatstate.storage.context import digest
@@ -35,7 +36,8 @@ class NamespaceFilter(admin.SimpleListFilter):
     parameter_name = "namespace"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in known_namespaces(default_alias(), model_admin.model)]
+        alias = model_admin.alias(request)
+        return [(name, name) for name in known_namespaces(alias, model_admin.model)]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         namespace = self.value()
@@ -46,7 +48,7 @@ class NamespaceFilter(admin.SimpleListFilter):
 
 
 class RowsAdmin(_ModelAdmin):
-    """Lists and shows rows of the default shard's database; no form adds, changes or deletes."""
+    """Lists and shows rows of one database; no form adds, changes or deletes."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -72,12 +74,16 @@ class RowsAdmin(_ModelAdmin):
         return lookup == NamespaceFilter.parameter_name
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        rows: QuerySet[Any] = self.model._default_manager.using(default_alias())
+        rows: QuerySet[Any] = self.model._default_manager.using(self.alias(request))
         return rows.order_by(*self.get_ordering(request))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # each along an index
         return ("namespace", "pk") if NamespaceFilter.parameter_name in request.GET else ("-pk",)
+
+    def alias(self, request: HttpRequest) -> str:
+        """The database that the rows are in."""
+        return default_alias()
 
     def page(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
         """The pattern of a page of a row; ``view`` is called with the request and the row.
@@ -115,11 +121,19 @@ class RowsAdmin(_ModelAdmin):
 
 
 class KeyedAdmin(RowsAdmin):
-    """Rows that a key or thread id leads to, in the column ``key_field``."""
+    """Rows that a key or thread id leads to, in the column ``key_field``; each shard has some."""
 
     key_field: ClassVar[str]
     search_fields = ("key_digest",)  # for the field to be there; see get_search_results
     search_help_text = "Exact, from the first character to the last."
+
+    def alias(self, request: HttpRequest) -> str:
+        return shown_alias(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"databases": choices(request), **(extra_context or {})}
+        answer: HttpResponse = super().changelist_view(request, context)
+        return answer
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         is_filtered = NamespaceFilter.parameter_name in request.GET
@@ -131,7 +145,7 @@ class KeyedAdmin(RowsAdmin):
         if not search_term:
             return queryset, False
         # the index begins with the namespace
-        namespaces = known_namespaces(default_alias(), self.model)
+        namespaces = known_namespaces(self.alias(request), self.model)
         return queryset.filter(namespace__in=namespaces, key_digest=digest(search_term)), False
 
     @admin.display(description="expires in")

@@ -17,7 +17,6 @@ from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.values import Value, values_page
 from chatstate.models import CacheEntry
 from chatstate.protocol.operations import Delete
-from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 
 DELETE = Deed(
@@ -50,7 +49,7 @@ class CacheEntryAdmin(KeyedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         rows = super().get_queryset(request).defer("value").annotate(chars=Length("value"))
-        return with_rest(rows, now_ms(default_alias()))
+        return with_rest(rows, now_ms(self.alias(request)))
 
     def show_value(self, request: HttpRequest, entry: CacheEntry) -> HttpResponse:
         message = f"Looked at the value of {entry} of {entry.namespace}."

@@ -15,7 +15,6 @@ from chatstate.admin.base import RowsAdmin
 from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.operations import Operation
 from chatstate.services.browse import carry_out
-from chatstate.sharding import default_alias
 
 
 class Deed(NamedTuple):
@@ -48,7 +47,7 @@ def do(row: Any, operation: Operation) -> None:
     Raises:
         ChatstateError: it could not be done.
     """
-    carry_out(default_alias(), row.namespace, operation)
+    carry_out(row._state.db, row.namespace, operation)
 
 
 class DeedForm(forms.Form):
@@ -76,7 +75,7 @@ class DeedPage:
         if request.method != "POST":
             return self._ask(request, row)
         form = DeedForm(request.POST)
-        if not form.is_valid() or form.cleaned_data["state"] != deed.state(row):
+        if not form.is_valid() or form.cleaned_data["state"] != self._state(row):
             messages.error(request, "It has changed since you opened this page; look again.")
             return self._ask(request, row)
         try:
@@ -90,6 +89,10 @@ class DeedPage:
             reverse(f"admin:chatstate_{self._rows.opts.model_name}_changelist")
         )
 
+    def _state(self, row: Any) -> str:
+        # rows of two databases may have one number
+        return f"{row._state.db} {self._deed.state(row)}"
+
     def _ask(self, request: HttpRequest, row: Any) -> HttpResponse:
         return self._rows.render(
             request,
@@ -98,5 +101,5 @@ class DeedPage:
             row=row,
             shown=self._deed.shown(row),
             deed=self._deed,
-            form=DeedForm(initial={"state": self._deed.state(row)}),
+            form=DeedForm(initial={"state": self._state(row)}),
         )

@@ -15,7 +15,6 @@ from chatstate.admin.base import KeyedAdmin, show_key, with_rest
 from chatstate.admin.values import PAGE_VALUES, Value, after_of, values_page
 from chatstate.models import ListHead
 from chatstate.services.browse import list_items
-from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 
 
@@ -32,12 +31,11 @@ class ListHeadAdmin(KeyedAdmin):
         return [self.page("items/", show, "items"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        return with_rest(super().get_queryset(request), now_ms(default_alias()))
+        return with_rest(super().get_queryset(request), now_ms(self.alias(request)))
 
     def show_items(self, request: HttpRequest, head: ListHead) -> HttpResponse:
-        items = list_items(
-            default_alias(), head, after=after_of(request), max_items=PAGE_VALUES + 1
-        )
+        alias, after = self.alias(request), after_of(request)
+        items = list_items(alias, head, after=after, max_items=PAGE_VALUES + 1)
         message = f"Looked at items of {head} of {head.namespace}."
         return values_page(
             self,

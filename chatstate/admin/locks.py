@@ -17,12 +17,12 @@ from chatstate.admin.base import (
     shown_instant,
     with_rest,
 )
+from chatstate.admin.databases import choice_url
 from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.queues import QueuePages
 from chatstate.models import HeldLock
 from chatstate.protocol.operations import ForceReleaseLock
 from chatstate.services.browse import count_stranded
-from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 
 FORCE_RELEASE = Deed(
@@ -60,7 +60,7 @@ class HeldLockAdmin(KeyedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         # before Django's own, the last of which takes anything
-        pages = QueuePages(self).urls()
+        pages = [*QueuePages(self).urls(), choice_url(self.admin_site)]
         return [*pages, DeedPage(self, FORCE_RELEASE).url(), *super().get_urls()]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -68,11 +68,11 @@ class HeldLockAdmin(KeyedAdmin):
         return super().get_ordering(request) if is_filtered else ("expires_at_ms", "pk")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        now = now_ms(default_alias())
+        now = now_ms(self.alias(request))
         return with_rest(super().get_queryset(request).filter(expires_at_ms__gt=now), now)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        stranded = count_stranded(default_alias())
+        stranded = count_stranded(self.alias(request))
         answer: HttpResponse = super().changelist_view(
             request, {"stranded": stranded, **(extra_context or {})}
         )

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chatstate.admin.base import RowsAdmin, key_text, log, show_key, shown_ms
+from chatstate.admin.databases import choices
 from chatstate.admin.values import PAGE_VALUES, Value, after_of, may_see, values_page
 from chatstate.models import QueuedEntry
 from chatstate.services.browse import (
@@ -25,7 +26,6 @@ from chatstate.services.browse import (
     list_queues,
     queue_entries,
 )
-from chatstate.sharding import default_alias
 from chatstate.storage.expiry import now_ms
 from groundwork.visible_text import visible
 
@@ -55,7 +55,8 @@ class QueuePages:
         only_stranded = request.GET.get("stranded") == "1"
         size = STRANDED_PAGE_QUEUES if only_stranded else PAGE_QUEUES
         place = _place(request) if "digest" in request.GET else Place()
-        found = list_queues(default_alias(), after=place, max_queues=size + 1)
+        alias = self._rows.alias(request)
+        found = list_queues(alias, after=place, max_queues=size + 1)
         page = found[:size]
         more = _query(page[-1], only_stranded=only_stranded) if len(found) > size else None
         return self._rows.render(
@@ -65,16 +66,17 @@ class QueuePages:
             queues=[_shown(queue) for queue in page if queue.is_stranded or not only_stranded],
             more=more,
             only_stranded=only_stranded,
-            stranded=count_stranded(default_alias()),
+            stranded=count_stranded(alias),
             may_see=may_see(request),
+            databases=choices(request),
         )
 
     def show_entries(self, request: HttpRequest) -> HttpResponse:
-        place, after = _place(request), after_of(request)
-        entries = queue_entries(default_alias(), place, after=after, max_entries=PAGE_VALUES + 1)
+        place, after, alias = _place(request), after_of(request), self._rows.alias(request)
+        entries = queue_entries(alias, place, after=after, max_entries=PAGE_VALUES + 1)
         if not entries:
             raise Http404("nothing waits here")
-        now = now_ms(default_alias())
+        now = now_ms(alias)
         thread_id = bytes(entries[0].thread_id)
         return values_page(
             self._rows,
