@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "syncsite.database_faults.DatabaseFaultMiddleware",
 ]
 
 ROOT_URLCONF = "syncsite.urls"
