@@ -5,6 +5,18 @@ from django.db import models
 from groundwork.visible_text import visible
 
 
+class Place(models.TextChoices):
+    """Which engine keeps a store, or is being filled to keep it.
+
+    While a history from elsewhere is on its way to a place, the store is served nowhere.
+    """
+
+    DATABASE = "database"
+    FILES = "files"
+    TO_DATABASE = "to database"
+    TO_FILES = "to files"
+
+
 class Store(models.Model):
     """One ordered eventlog, named by a store id, and where it stands.
 
@@ -18,8 +30,18 @@ class Store(models.Model):
     oldest_generation = models.PositiveIntegerField(
         default=1, help_text="Below the generation while events of before a reset await deletion."
     )
+    # looked at under the lock: who has not heard of a move must not write to the former place
+    place = models.CharField(
+        max_length=11,
+        choices=Place.choices,
+        default=Place.DATABASE,
+        # also for processes of a version that does not know the column, while both run
+        db_default=Place.DATABASE,
+        help_text="The engine that keeps the events.",
+    )
+    # ours have 21 characters, those of a history from elsewhere may have more
     backend_id = models.CharField(
-        max_length=21, help_text="Identity of this history; a new one makes clients start over."
+        max_length=128, help_text="Identity of this history; a new one makes clients start over."
     )
     head = models.BigIntegerField(default=0, help_text="Number of the last event; 0 when empty.")
     event_count = models.BigIntegerField(default=0)

@@ -12,7 +12,8 @@
     │   └── LimitError            too much at once
     ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
     ├── StorageUnavailableError   a fault of ours that passes; never told on a pull
-    │   └── StoreHeldError        somebody else holds this one store
+    │   ├── StoreHeldError        somebody else holds this one store
+    │   └── StoreArrivingError    its history is being brought here from elsewhere
     └── CommitUnknownError        it may be stored, or not; never told at all
 
 Source: the closed error union of LiveStore sync-cf 0.4.0, ``common/sync-message-types.ts``.
@@ -105,6 +106,10 @@ class StorageUnavailableError(LivesyncError):
 
 class StoreHeldError(StorageUnavailableError):
     """Another transaction holds the store; nothing was stored there. Others are not concerned."""
+
+
+class StoreArrivingError(StorageUnavailableError):
+    """The store's history is on its way here from elsewhere: it is served when it is complete."""
 
 
 class CommitUnknownError(LivesyncError):

@@ -22,7 +22,7 @@ from groundwork.connections import (
 )
 from groundwork.sqlite_files import check_file
 from livesync.protocol.errors import CommitUnknownError, StoreHeldError
-from livesync.storage import browsing, postgresql, resets, sqlite
+from livesync.storage import adoption, browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
     Append,
     Appended,
@@ -33,6 +33,7 @@ from livesync.storage.engine import (
     Slice,
     StoreDetails,
     StoreState,
+    TimedEvent,
 )
 from livesync.storage.errors import CommitBrokenError
 from livesync.storage.faults import note, unavailable
@@ -90,6 +91,20 @@ class DatabaseEngine:
 
     def reset(self, store_id: str) -> Reset:
         return resets.reset(self.alias, store_id)
+
+    def begin_adoption(
+        self, store_id: str, backend_id: str, *, replace_empty: bool = False
+    ) -> StoreState:
+        return adoption.begin(self.alias, store_id, backend_id, replace_empty=replace_empty)
+
+    def adopt(self, store_id: str, backend_id: str, events: Sequence[TimedEvent]) -> StoreState:
+        return adoption.adopt(self.alias, store_id, backend_id, events)
+
+    def end_adoption(self, store_id: str, backend_id: str) -> StoreState:
+        return adoption.end(self.alias, store_id, backend_id)
+
+    def drop_adoption(self, store_id: str) -> None:
+        adoption.drop(self.alias, store_id)
 
     def ended_events(self, store: StoreDetails) -> int:
         return self._with_alias(resets.ended_events, store)

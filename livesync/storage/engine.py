@@ -49,6 +49,13 @@ class StoreState(NamedTuple):
     event_count: int
 
 
+class TimedEvent(NamedTuple):
+    """An event of a history from elsewhere, and when it was stored there: ISO 8601, UTC."""
+
+    event: Event
+    created_at: str
+
+
 class Slice(NamedTuple):
     """Events after a cursor, encoded as items of a page, and the state of the store with them.
 
@@ -177,6 +184,57 @@ class Engine(Protocol):
             StoreNotFoundError: there is no such store.
             StorageUnavailableError: the database is out of reach. If the connection broke at the
                 end, the store may have been reset nevertheless.
+        """
+
+    def begin_adoption(
+        self, store_id: str, backend_id: str, *, replace_empty: bool = False
+    ) -> StoreState:
+        """Get ready to take in a history from elsewhere, under the identity that it has there.
+
+        A store that does not exist is made, and served to nobody until ``end_adoption``: pushes and
+        reads get a ``StoreArrivingError``. Its state is given; it is what a former attempt
+        has left if that was cut off. A store that is served already, with this history, goes on
+        being served while it is continued.
+
+        Args:
+            store_id: the store here.
+            backend_id: the history's identity; at most 128 characters.
+            replace_empty: give up the history that the store has if it holds no event. Who has
+                synced with it starts over.
+
+        Raises:
+            BackendIdMismatchError: the store has another history.
+            StorageUnavailableError: the database is out of reach.
+        """
+
+    def adopt(self, store_id: str, backend_id: str, events: Sequence[TimedEvent]) -> StoreState:
+        """Append events of before, with their own times, in one transaction; between the two.
+
+        The events are one or more, a chain, and sound: see ``livesync.protocol.events``. A few
+        thousand at a time are fast.
+
+        Raises:
+            StoreNotFoundError: nobody has begun.
+            BackendIdMismatchError: the store has, or has got meanwhile, another history.
+            ServerAheadError: the events do not continue what is stored.
+            StorageUnavailableError: the database is out of reach. If the connection broke at the
+                end, the events may have been stored nevertheless: ``begin_adoption`` tells.
+        """
+
+    def end_adoption(self, store_id: str, backend_id: str) -> StoreState:
+        """Serve the store from now on. Does nothing to one that is served already.
+
+        Raises:
+            StoreNotFoundError: nobody has begun.
+            BackendIdMismatchError: the store has got another history meanwhile.
+            StorageUnavailableError: as for ``adopt``.
+        """
+
+    def drop_adoption(self, store_id: str) -> None:
+        """Forget a history that was never served, and its store. Does nothing to others.
+
+        Raises:
+            StorageUnavailableError: the database is out of reach.
         """
 
     def ended_events(self, store: StoreDetails) -> int:

@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from livesync.models import Place
 from livesync.protocol.admission import admit, check_backend_id
 from livesync.protocol.chunking import utf8_size
 from livesync.protocol.errors import LivesyncError, StoreHeldError
 from livesync.protocol.events import Event
 from livesync.storage.engine import Append, Appended, Outcome
+from livesync.storage.places import StoreElsewhereError, check_place
 
 
 class StoreRow(msgspec.Struct):
@@ -22,6 +24,7 @@ class StoreRow(msgspec.Struct):
     head: int
     event_count: int
     byte_count: int
+    place: str = Place.DATABASE
 
 
 class EventRow(NamedTuple):
@@ -64,7 +67,7 @@ def make_plan(appends: Sequence[Append], stores: dict[str, StoreRow], *, created
             continue
         try:
             outcome: Outcome = _decide(append, store, plan)
-        except LivesyncError as error:
+        except (LivesyncError, StoreElsewhereError) as error:
             outcome = error
         else:
             if append.batch:
@@ -76,6 +79,7 @@ def make_plan(appends: Sequence[Append], stores: dict[str, StoreRow], *, created
 
 def _decide(append: Append, store: StoreRow, plan: Plan) -> Appended:
     parent = store.head
+    check_place(store.place)
     if append.batch:  # an empty push succeeds whatever history it was made on, as in the reference
         check_backend_id(append.backend_id, stored=store.backend_id)
         store.head = admit(store.head, append.batch)
@@ -103,5 +107,10 @@ def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:
         for ordinal, event in enumerate(batch, store.event_count + 1)
     )
     store.event_count += len(batch)
+    store.byte_count += text_bytes(batch)
+
+
+def text_bytes(batch: Sequence[Event]) -> int:
+    """The UTF-8 bytes of the events' names and args."""
     # one text: looking at each would take longer than putting them together
-    store.byte_count += utf8_size("".join([event.name + (event.args or "") for event in batch]))
+    return utf8_size("".join([event.name + (event.args or "") for event in batch]))

@@ -25,10 +25,11 @@ from livesync.protocol.messages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError
+from livesync.storage.places import check_place
 from livesync.storage.plan import EventRow, Plan, StoreRow
 
 LOCK_STORES = """
-    SELECT id, store_id, generation, backend_id, head, event_count, byte_count
+    SELECT id, store_id, generation, backend_id, head, event_count, byte_count, place
     FROM livesync_store WHERE store_id = ANY(%s) ORDER BY id FOR UPDATE
 """
 LOCK_FREE_STORES = f"{LOCK_STORES} SKIP LOCKED"
@@ -40,18 +41,25 @@ INSERT_STORES = """
     FROM unnest(%s::text[], %s::text[]) AS new (store_id, backend_id)
     ON CONFLICT DO NOTHING
 """
-INSERT_EVENTS = """
+_INSERT_EVENTS = """
     INSERT INTO livesync_storedevent (store_id, generation, seq_num, parent_seq_num, ordinal,
                                       name, args, client_id, session_id, created_at)
     SELECT key, generation, seq_num, parent, ordinal,
-           coalesce(name, ''), nullif(args, ''), coalesce(client, ''), coalesce(session, ''), %s
+           coalesce(name, ''), nullif(args, ''), coalesce(client, ''), coalesce(session, ''),
+           {created_at}
     FROM unnest(string_to_array(%s, ',')::bigint[], string_to_array(%s, ',')::bigint[],
                 string_to_array(%s, ',')::bigint[], string_to_array(%s, ',')::bigint[],
                 string_to_array(%s, ',')::bigint[],
                 string_to_array(%s, %s), string_to_array(%s, %s),
-                string_to_array(%s, %s), string_to_array(%s, %s))
-         AS new (key, generation, seq_num, parent, ordinal, name, args, client, session)
+                string_to_array(%s, %s), string_to_array(%s, %s){created_ats})
+         AS new (key, generation, seq_num, parent, ordinal, name, args, client, session{column})
 """
+INSERT_EVENTS = _INSERT_EVENTS.format(created_at="%s", created_ats="", column="")
+INSERT_OLD_EVENTS = _INSERT_EVENTS.format(
+    created_at="created_at",
+    created_ats=",\n                string_to_array(%s, ',')",
+    column=", created_at",
+)
 UPDATE_STORES = """
     UPDATE livesync_store AS store
     SET head = new.head, event_count = new.events, byte_count = new.bytes, last_push_at = %s
@@ -60,7 +68,7 @@ UPDATE_STORES = """
     WHERE store.id = new.key
 """
 SELECT_SLICE = """
-    SELECT store.backend_id, store.head, store.event_count,
+    SELECT store.place, store.backend_id, store.head, store.event_count,
            event.seq_num, event.parent_seq_num, event.name, event.args,
            event.client_id, event.session_id, event.created_at, event.ordinal
     FROM livesync_store AS store LEFT JOIN LATERAL (
@@ -77,7 +85,8 @@ SELECT_SLICE = """
     ORDER BY event.seq_num
 """
 SELECT_STATES = """
-    SELECT store_id, backend_id, head, event_count FROM livesync_store WHERE store_id = ANY(%s)
+    SELECT store_id, backend_id, head, event_count FROM livesync_store
+    WHERE store_id = ANY(%s) AND place = 'database'
 """
 SELECT_ROWS = """
     SELECT store_id, generation, seq_num, parent_seq_num, ordinal,
@@ -133,7 +142,7 @@ def write_and_commit(connection: BaseDatabaseWrapper, plan: Plan, now: datetime)
     try:
         with driver.pipeline():
             if plan.rows:
-                execute(driver, INSERT_EVENTS, _event_texts(plan))
+                execute(driver, INSERT_EVENTS, (plan.created_at, *_event_texts(plan.rows)))
                 execute(driver, UPDATE_STORES, _store_arrays(plan, now))
             execute(driver, "COMMIT")
     except COMMIT_FAULTS as error:
@@ -154,6 +163,12 @@ def holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
     return True
 
 
+def insert_events(connection: BaseDatabaseWrapper, rows: Sequence[EventRow]) -> None:
+    """Insert rows, each with a time of its own, in the transaction that is open."""
+    created_ats = ",".join(row.created_at for row in rows)
+    execute(driver_of(connection), INSERT_OLD_EVENTS, (*_event_texts(rows), created_ats))
+
+
 def read(
     connection: BaseDatabaseWrapper, store_id: str, after: int, max_events: int, max_bytes: int
 ) -> Slice | None:
@@ -163,15 +178,16 @@ def read(
     rows = execute(driver, SELECT_SLICE, bounds).fetchall()
     if not rows:
         return None
-    state = StoreState(*rows[0][:3])
-    if rows[0][3] is None:
+    check_place(rows[0][0])
+    state = StoreState(*rows[0][1:4])
+    if rows[0][4] is None:
         return Slice(state, [], [], 0)
-    events = [encode_item(*row[3:10]) for row in rows]
-    return Slice(state, [row[3] for row in rows], events, state.event_count - rows[-1][10])
+    events = [encode_item(*row[4:11]) for row in rows]
+    return Slice(state, [row[4] for row in rows], events, state.event_count - rows[-1][11])
 
 
 def states(connection: BaseDatabaseWrapper, store_ids: Sequence[str]) -> dict[str, StoreState]:
-    """The states of the stores that exist."""
+    """The states of those stores that the central tables keep."""
     rows = execute(driver_of(connection), SELECT_STATES, (list(store_ids),))
     return {store_id: StoreState(*state) for store_id, *state in rows}
 
@@ -186,15 +202,15 @@ def _make_unless_held(driver: Driver, store_id: str, now: datetime) -> dict[str,
     return _rows_by_id(execute(driver, LOCK_FREE_STORES, ([store_id],)))
 
 
-def _event_texts(plan: Plan) -> tuple[str, ...]:
-    columns = list(zip(*plan.rows, strict=True))
+def _event_texts(rows: Sequence[EventRow]) -> tuple[str, ...]:
+    columns = list(zip(*rows, strict=True))
     numbers = [",".join(map(str, column)) for column in columns[:5]]
     names, args, clients, sessions = ([text or "" for text in c] for c in columns[5:9])
     texts: list[str] = []
     for column in (names, args, clients, sessions):
         separator = _separator(column)
         texts += (separator.join(column), separator)
-    return (plan.created_at, *numbers, *texts)
+    return (*numbers, *texts)
 
 
 def _separator(texts: Iterable[str]) -> str:

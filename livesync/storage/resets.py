@@ -1,17 +1,15 @@
 """End a history and begin another, on the central tables; delete what was ended, piece by piece."""
 
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import connections
 from django.db.models import Exists, F, Q, QuerySet
 
-from groundwork.connections import DatabaseUnavailableError, close_quietly
-from groundwork.sqlite_files import check_file
 from livesync.models import Store, StoredEvent
 from livesync.protocol.errors import StoreNotFoundError
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Reset, StoreDetails
-from livesync.storage.faults import unavailable
+from livesync.storage.places import check_place
+from livesync.storage.transactions import durable_transaction
 
-_LOCK_TIMEOUT = "5s"
 _HAS_ENDED = Q(oldest_generation__lt=F("generation"))
 _DELETE = """
     DELETE FROM livesync_storedevent WHERE (store_id, generation, seq_num) IN (
@@ -25,13 +23,19 @@ _LOCK = {"postgresql": "FOR UPDATE SKIP LOCKED", "sqlite": ""}
 
 def reset(alias: str, store_id: str) -> Reset:
     """Implements ``Engine.reset``."""
-    try:
-        with transaction.atomic(alias, durable=True):
-            return _reset(alias, store_id)
-    except (OperationalError, InterfaceError, DatabaseUnavailableError) as error:
-        # not tried again: if the COMMIT was what failed, that might end the new history as well
-        close_quietly(connections[alias])
-        raise unavailable(error) from error
+    # never tried again: if the COMMIT was what failed, that might end the new history as well
+    with durable_transaction(alias):
+        store = Store.objects.using(alias).select_for_update().filter(store_id=store_id).first()
+        if store is None:
+            raise StoreNotFoundError(store_id=store_id)
+        check_place(store.place)
+        done = Reset(store_id, store.backend_id, new_backend_id(), store.event_count)
+        store.generation += 1
+        store.backend_id = done.backend_id
+        store.head = store.event_count = store.byte_count = 0
+        store.last_push_at = None
+        store.save(using=alias)
+        return done
 
 
 def lost_events(alias: str, store: StoreDetails) -> int:
@@ -55,31 +59,14 @@ def purge(alias: str, max_events: int) -> int:
     """Implements ``Engine.purge``."""
     with_ended = Store.objects.using(alias).filter(_HAS_ENDED).order_by("id")
     for key, generation in with_ended.values_list("pk", "generation"):
-        if deleted := _delete_some(alias, key, generation, max_events):
+        if deleted := delete_some(alias, key, generation, max_events):
             return deleted
         _mark_purged(alias, key, generation)
     return 0
 
 
-def _reset(alias: str, store_id: str) -> Reset:
-    connection = connections[alias]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
-    store = Store.objects.using(alias).select_for_update().filter(store_id=store_id).first()
-    if store is None:
-        raise StoreNotFoundError(store_id=store_id)
-    done = Reset(store_id, store.backend_id, new_backend_id(), store.event_count)
-    store.generation += 1
-    store.backend_id = done.backend_id
-    store.head = store.event_count = store.byte_count = 0
-    store.last_push_at = None
-    store.save(using=alias)
-    check_file(connection)
-    return done
-
-
-def _delete_some(alias: str, key: int, generation: int, max_events: int) -> int:
+def delete_some(alias: str, key: int, generation: int, max_events: int) -> int:
+    """Delete events of a store's histories before ``generation``; how many."""
     connection = connections[alias]
     statement = _DELETE.format(lock=_LOCK[connection.vendor])
     with connection.cursor() as cursor:

@@ -10,15 +10,17 @@ from typing import cast
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from groundwork.sqlite_files import check_file
+from livesync.models import Place
 from livesync.protocol.chunking import utf8_size
 from livesync.protocol.messages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError
+from livesync.storage.places import check_place
 from livesync.storage.plan import EventRow, Plan, StoreRow
 
 SELECT_STORES = """
-    SELECT id, store_id, generation, backend_id, head, event_count, byte_count
+    SELECT id, store_id, generation, backend_id, head, event_count, byte_count, place
     FROM livesync_store
     WHERE store_id IN (SELECT value FROM json_each(?)) ORDER BY id
 """
@@ -41,7 +43,8 @@ UPDATE_STORE = """
     WHERE id = ?
 """
 SELECT_STORE = """
-    SELECT id, generation, backend_id, head, event_count FROM livesync_store WHERE store_id = ?
+    SELECT place, id, generation, backend_id, head, event_count
+    FROM livesync_store WHERE store_id = ?
 """
 SELECT_EVENTS = """
     SELECT seq_num, parent_seq_num, name, args, client_id, session_id, created_at, ordinal
@@ -101,6 +104,11 @@ def holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
     return True
 
 
+def insert_events(connection: BaseDatabaseWrapper, rows: Sequence[EventRow]) -> None:
+    """Insert rows in the transaction that is open."""
+    _insert_events(_driver(connection), rows)
+
+
 def read(
     connection: BaseDatabaseWrapper, store_id: str, after: int, max_events: int, max_bytes: int
 ) -> Slice | None:
@@ -114,9 +122,10 @@ def read(
 
 
 def states(connection: BaseDatabaseWrapper, store_ids: Sequence[str]) -> dict[str, StoreState]:
-    """The states of the stores that exist."""
-    stores = _select_stores(_driver(connection), store_ids)
-    return {s.store_id: StoreState(s.backend_id, s.head, s.event_count) for s in stores.values()}
+    """The states of those stores that the central tables keep."""
+    stores = _select_stores(_driver(connection), store_ids).values()
+    here = [store for store in stores if store.place == Place.DATABASE]
+    return {s.store_id: StoreState(s.backend_id, s.head, s.event_count) for s in here}
 
 
 def _read(
@@ -125,7 +134,8 @@ def _read(
     store = driver.execute(SELECT_STORE, (store_id,)).fetchone()
     if store is None:
         return None
-    key, generation, backend_id, head, event_count = store
+    place, key, generation, backend_id, head, event_count = store
+    check_place(place)
     seq_nums: list[int] = []
     events: list[str] = []
     size, ordinal = 0, event_count

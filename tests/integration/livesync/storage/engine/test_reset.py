@@ -8,7 +8,7 @@ from livesync.protocol.errors import (
     StorageUnavailableError,
     StoreNotFoundError,
 )
-from livesync.storage import resets
+from livesync.storage import transactions
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Slice, StoreState
 from tests.factories import make_events
@@ -135,7 +135,7 @@ def test_a_database_that_is_held_is_told_as_out_of_reach(
         if other.vendor == "sqlite":
             execute(connections[ALIAS], "PRAGMA busy_timeout = 10")
         else:
-            monkeypatch.setattr(resets, "_LOCK_TIMEOUT", "10ms")
+            monkeypatch.setattr(transactions, "_LOCK_TIMEOUT", "10ms")
 
         with pytest.raises(StorageUnavailableError):
             engine.reset(STORE)
