@@ -94,6 +94,9 @@ class LivesyncSettings:
     retry_budget_s: float = 8.0
     """How long an HTTP request is tried again after a passing fault; clients give up at 10 s."""
 
+    hook_threads: int = 16
+    """Threads for hooks that are not async; when all are busy, such hooks wait for one."""
+
     readers: int = 4
     """Threads that read, each with its own database connection."""
 

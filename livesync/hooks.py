@@ -5,32 +5,48 @@ is not runs in a thread, where it may use the database.
 """
 
 import hmac
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from channels.db import database_sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
 from livesync.conf import get_settings
 from livesync.protocol.errors import AuthError
 
+Transport = Literal["ws", "http", "rpc"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Who asks for which store, as fixed by the handshake or by the HTTP request."""
+    """Who asks for which store, as fixed by the handshake or by the HTTP request.
+
+    A hook that knows more gives another one, made with ``dataclasses.replace``.
+    """
 
     store_id: str
-    """The store named in the URL; nothing a message says can change it."""
+    """The store as the client names it; nothing a message says can change it."""
+
+    transport: Transport
+    """How the client talks: a WebSocket, requests over HTTP, or RPC."""
 
     headers: Mapping[str, str]
     """The request's headers, names in lower case."""
 
+    payload: Any = None
+    """The client's ``syncPayload`` as JSON values; None when it sends none."""
+
     user: AbstractBaseUser | None = None
-    """The signed-in Django user; loaded only for hooks with ``uses_session``."""
+    """Who asks, where that is known: the signed-in Django user for hooks with ``uses_session``."""
+
+    expires_at: datetime | None = None
+    """When the right to ask ends; None for never."""
+
+    stored_store_id: str = ""
+    """The store in the storage, as ``Hooks.stored_store_id`` gives it; "" before it was asked."""
 
 
 class Hooks:
@@ -44,7 +60,7 @@ class Hooks:
     """Set it when ``validate_payload`` looks at ``context.user``. Requests must then come from a
     page of an allowed origin, so that no other site's page can use a visitor's session."""
 
-    async def validate_payload(self, payload: Any, context: Context) -> None:
+    async def validate_payload(self, payload: Any, context: Context) -> Context | None:
         """Runs at the WebSocket handshake and at each HTTP request, before anything else.
 
         Args:
@@ -52,8 +68,32 @@ class Hooks:
                 hold secrets: it must not reach a log.
             context: the store and the request.
 
+        Returns:
+            None, or the context for all that follows on this connection: with a ``user`` or an
+            ``expires_at``, say. Its ``store_id`` and ``transport`` stay what they are.
+
         Raise an AuthError to refuse. The client gets 400, whatever the store and the reason.
         """
+        return None
+
+    async def stored_store_id(self, store_id: str, context: Context) -> str:
+        """Says under which id a store is kept, where tenants may use the same names.
+
+        Runs once for a connection or HTTP request, after ``validate_payload``. All that is read
+        and written is the stored store's; the client hears of its own name only. Two tenants must
+        never get one id for two stores, so put between the parts what neither can hold.
+
+        Raise an AuthError to refuse, as in ``validate_payload``.
+        """
+        return store_id
+
+    async def may_pull(self, context: Context) -> bool:
+        """Runs at each pull. False refuses it; a live pull that is open goes on."""
+        return True
+
+    async def may_push(self, context: Context) -> bool:
+        """Runs at each push. False refuses it; nothing of it is stored."""
+        return True
 
 
 class OpenHooks(Hooks):
@@ -97,19 +137,6 @@ def get_hooks() -> Hooks:
 def is_auth_chosen(hooks: Hooks) -> bool:
     """Whether the site has said who may sync, were it everybody."""
     return type(hooks).validate_payload is not Hooks.validate_payload
-
-
-async def validate_payload(payload: Any, context: Context) -> None:
-    """Call the site's hook, in a thread unless it is async.
-
-    Raises:
-        AuthError: and whatever else the site's hook raises.
-    """
-    hook = get_hooks().validate_payload
-    if inspect.iscoroutinefunction(hook):
-        await hook(payload, context)
-    else:
-        await database_sync_to_async(hook, thread_sensitive=False)(payload, context)
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@
     │   ├── StoreMismatchError    a message names another store than its connection
     │   ├── PayloadMismatchError  a message carries another payload than its connection
     │   └── LimitError            too much at once
+    ├── HookFailedError           a hook of the site is broken; told as UnknownError
     ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
     ├── StorageUnavailableError   a fault of ours that passes; never told on a pull
     │   ├── StoreHeldError        somebody else holds this one store
@@ -57,7 +58,7 @@ class RefusedError(LivesyncError):
 
 
 class AuthError(RefusedError):
-    """Raised by ``Hooks.validate_payload``: this caller may not sync this store."""
+    """Raised by a hook of the site: this caller may not do this with this store."""
 
 
 class InvalidBatchError(RefusedError):
@@ -86,6 +87,15 @@ class PayloadMismatchError(RefusedError):
 
 class LimitError(RefusedError):
     """More at once than the settings allow."""
+
+
+class HookFailedError(LivesyncError):
+    """A hook of the site raised what it should not, or gave something of no use."""
+
+    def __init__(self, *, hook: str) -> None:
+        self.hook = hook
+        # what it raised is for the log: it may name what no client should see
+        super().__init__("the server failed")
 
 
 class StoreNotFoundError(LivesyncError):

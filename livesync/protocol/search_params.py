@@ -19,7 +19,9 @@ from groundwork import strict_json
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SEPARATORS_MAX = 64  # a URL of nothing but them takes as long as hundreds of honest ones
 _ESCAPED_NAME_MAX_BYTES = 3 * len("transport")  # unescaping a longer one is work for nothing
-_REFUSED_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})  # could break a header or a line of a log
+_REFUSED_CATEGORIES = frozenset(
+    {"Cc", "Cs", "Zl", "Zp"}
+)  # break a header, UTF-8 or a line of a log
 
 Transport = Literal["ws", "http"]
 
@@ -88,14 +90,24 @@ def _unescape(value: bytes) -> bytes:
     return unquote_to_bytes(value)
 
 
-def _read_store_id(value: bytes, max_bytes: int) -> str:
-    if not 0 < len(value) <= max_bytes:
+def check_store_id(store_id: str, *, max_bytes: int) -> None:
+    """Check that ``store_id`` can name a store.
+
+    Raises:
+        ValueError: it is empty, longer than ``max_bytes`` in UTF-8, or cannot be written in UTF-8
+            or in one line of a log.
+    """
+    if not 0 < len(store_id.encode(errors="surrogatepass")) <= max_bytes:
         raise ValueError("empty or too long")
-    store_id = value.decode()
     if not store_id.isprintable() and any(
         unicodedata.category(character) in _REFUSED_CATEGORIES for character in store_id
     ):
-        raise ValueError("holds a control character")
+        raise ValueError("not printable")
+
+
+def _read_store_id(value: bytes, max_bytes: int) -> str:
+    store_id = value.decode()
+    check_store_id(store_id, max_bytes=max_bytes)
     return store_id
 
 

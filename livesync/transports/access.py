@@ -16,8 +16,9 @@ from django.http.request import validate_host
 from livesync import hooks
 from livesync.conf import get_settings
 from livesync.hooks import Context
-from livesync.protocol.errors import RefusedError
+from livesync.protocol.errors import HookFailedError, RefusedError
 from livesync.protocol.search_params import SyncRequest, match_sync_request
+from livesync.services.site import admit
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ def read_sync_request(query_string: bytes) -> SyncRequest | None:
 async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Context:
     """Decide whether this connection may sync the store that its URL names.
 
+    Returns:
+        Who asks, for a ``livesync.services.connection.Connection``.
+
     Raises:
         AccessRefusedError: it may not. Nothing has been read or written, and the answer is the
             same for stores that exist and stores that do not.
@@ -60,14 +64,22 @@ async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Contex
         _check_open_access(scope.get("client"))
     try:
         user = await _load_user(headers) if site_hooks.uses_session else None
-        context = Context(store_id=request.store_id, headers=headers, user=user)
-        await hooks.validate_payload(request.payload, context)
+        return await admit(
+            Context(
+                store_id=request.store_id,
+                transport=request.transport,
+                headers=headers,
+                payload=request.payload,
+                user=user,
+            )
+        )
     except RefusedError as error:
         raise AccessRefusedError(400, f"UnknownError: {error}") from error
-    except Exception as error:
-        logger.exception("validate_payload failed")
+    except HookFailedError as error:
         raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
-    return context
+    except Exception as error:
+        logger.exception("a visitor could not be looked up")
+        raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
 
 
 def is_origin_allowed(origin: str) -> bool:

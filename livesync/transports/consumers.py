@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from groundwork.frames import (
@@ -26,9 +27,9 @@ from livesync.protocol.errors import (
 from livesync.protocol.messages import PUSH_ACK, Limits
 from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
 from livesync.protocol.session import Session
+from livesync.services.connection import Connection
 from livesync.services.hub import get_hub
 from livesync.services.live_pull import LivePull
-from livesync.services.push import start_push
 from livesync.storage.engine import Appended
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 
@@ -50,10 +51,11 @@ class SyncConsumer(FrameConsumer):
             await self.refuse(400, "Invalid path")
             return False
         try:
-            await check_access(request, self.scope)
+            context = await check_access(request, self.scope)
         except AccessRefusedError as refusal:
             await self.refuse(refusal.status, str(refusal))
             return False
+        self.connection = Connection(context)
         self._set_up(Binding(request.store_id, request.payload))
         await self.accept()
         return True
@@ -137,17 +139,19 @@ class SyncConsumer(FrameConsumer):
         if refusal.close:
             logger.warning(
                 "a message on store %r speaks for another store or payload than its connection",
-                self.session.store_id,
+                self.connection.store_id,
             )
             self.close(POLICY)
 
     def _start_push(self, push: Push) -> None:
         # no task: the writer keeps the order of these calls, and answers through the future
         self._pushes += 1
-        future = start_push(self.session.store_id, push.backend_id, push.batch)
+        future = self.connection.start_push(push)
         future.add_done_callback(partial(self._answer_push, push.request_id))
 
     def _answer_push(self, request_id: RequestId, future: "asyncio.Future[Appended]") -> None:
+        if future.cancelled():
+            return  # the loop ends
         self._pushes -= 1
         self.session.close(request_id)
         self._answered_at = asyncio.get_running_loop().time()
@@ -182,21 +186,22 @@ class SyncConsumer(FrameConsumer):
 class OpenPull:
     """One pull request of a socket: frames its chunks, ends it."""
 
-    __slots__ = ("_consumer", "_head", "_is_live", "_request_id", "_task", "pull")
+    __slots__ = ("_consumer", "_head", "_request", "_task", "pull")
 
     def __init__(self, consumer: SyncConsumer, request: Pull) -> None:
-        self.pull = LivePull(consumer.session.store_id, request.cursor, self)
+        self.pull = LivePull(consumer.connection.store_id, request.cursor, self)
         self._consumer = consumer
-        self._request_id = request.request_id
-        self._is_live = request.live
+        self._request = request
         self._head = rpc.chunk_head(request.request_id)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Read what is stored; a live pull is told of every commit from here on."""
-        if self._is_live:
-            get_hub().join(self.pull)
-        self.read_again()
+        if self._consumer.connection.asks_before_pull:
+            self._task = self._consumer.spawn(self._answer(self._ask_and_read))
+        else:
+            self._join()
+            self.read_again()
 
     def send_chunk(self, values: str) -> None:
         self._consumer.send_now(self._head + values + rpc.CHUNK_TAIL)
@@ -212,7 +217,7 @@ class OpenPull:
         return self._consumer.turn
 
     def read_again(self) -> None:
-        self._task = self._consumer.spawn(self._read())
+        self._task = self._consumer.spawn(self._answer(self._read))
 
     def finish(self, last_frame: str) -> None:
         """Send the last frame of this request and forget it."""
@@ -222,24 +227,36 @@ class OpenPull:
     def forget(self) -> None:
         """Read and send nothing more."""
         get_hub().leave(self.pull)
-        self._consumer.forget(self._request_id)
+        self._consumer.forget(self._request.request_id)
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
+    def _join(self) -> None:
+        if self._request.live:
+            get_hub().join(self.pull)
+
+    async def _ask_and_read(self) -> None:
+        await self._consumer.connection.before_pull(self._request)
+        self._join()
+        await self._read()
+
     async def _read(self) -> None:
+        if self._request.live:
+            await self.pull.read()
+            self._task = None
+        else:
+            await self.pull.read_once()
+            self.finish(rpc.exit_success(self._request.request_id))
+
+    async def _answer(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            if self._is_live:
-                await self.pull.read()
-                self._task = None
-            else:
-                await self.pull.read_once()
-                self.finish(rpc.exit_success(self._request_id))
+            await work()
         except (StorageUnavailableError, CommitUnknownError) as error:
             # UnknownError would end the client's syncing for good; a closed socket is tried again
             logger.warning("a pull of store %r failed: %s", self.pull.store_id, error)
             self._consumer.close(TRY_LATER)
         except LivesyncError as error:
-            self.finish(rpc.exit_fail(self._request_id, error))
+            self.finish(rpc.exit_fail(self._request.request_id, error))
         except Exception:
             logger.exception("a pull of store %r failed", self.pull.store_id)
             self._consumer.close(INTERNAL)

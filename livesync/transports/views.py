@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -27,9 +26,7 @@ from livesync.protocol.calls import (
 from livesync.protocol.errors import CommitUnknownError, LivesyncError
 from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
 from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
-from livesync.services.patience import patiently
-from livesync.services.pull import read_pages
-from livesync.services.push import push as push_batch
+from livesync.services.connection import Connection
 from livesync.transports import cors
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 
@@ -50,9 +47,9 @@ class SyncView(AsyncAPIView):
     async def post(self, request: Request) -> HttpResponseBase:
         """Carry out the messages of the body; a pull's pages are streamed."""
         url = self.sync_request
-        await check_access(url, _scope(request))
+        connection = Connection(await check_access(url, _scope(request)))
         calls = _read_calls(_read_body(request), Binding(url.store_id, url.payload))
-        return await _respond(_answers(calls, url.store_id))
+        return await _respond(_answers(calls, connection))
 
     async def options(  # type: ignore[override] # its dispatch awaits the handlers
         self, request: Request, *args: Any, **kwargs: Any
@@ -163,7 +160,9 @@ async def _as_array(first: list[str], rest: AsyncIterator[str]) -> AsyncIterator
     yield "]"
 
 
-async def _answers(calls: list[Call | Refused | Ping], store_id: str) -> AsyncIterator[str]:
+async def _answers(
+    calls: list[Call | Refused | Ping], connection: Connection
+) -> AsyncIterator[str]:
     for call in calls:
         match call:
             case Ping():
@@ -173,16 +172,15 @@ async def _answers(calls: list[Call | Refused | Ping], store_id: str) -> AsyncIt
             case PingCall(request_id):
                 yield rpc.exit_success(request_id, PING_ANSWER)
             case Push():
-                yield await _push(call, store_id)
+                yield await _push(call, connection)
             case Pull():
-                async for answer in _pull(call, store_id):
+                async for answer in _pull(call, connection):
                     yield answer
 
 
-async def _push(push: Push, store_id: str) -> str:
-    attempt = partial(push_batch, store_id, push.backend_id, push.batch)
+async def _push(push: Push, connection: Connection) -> str:
     try:
-        await patiently(attempt, for_s=get_settings().retry_budget_s)
+        await connection.push(push, retry_for_s=get_settings().retry_budget_s)
     except CommitUnknownError:
         raise
     except LivesyncError as error:
@@ -193,17 +191,15 @@ async def _push(push: Push, store_id: str) -> str:
     return rpc.exit_success(push.request_id, PUSH_ACK)
 
 
-async def _pull(pull: Pull, store_id: str) -> AsyncIterator[str]:
-    backend_id = pull.cursor.backend_id if pull.cursor else None
-    after = pull.cursor.seq_num if pull.cursor else 0
+async def _pull(pull: Pull, connection: Connection) -> AsyncIterator[str]:
     budget_s = get_settings().retry_budget_s
     try:
-        async for page in read_pages(store_id, backend_id, after, retry_for_s=budget_s):
+        async for page in connection.pull(pull, retry_for_s=budget_s):
             yield rpc.chunk(pull.request_id, page.text)
     except LivesyncError as error:
         yield rpc.exit_fail(pull.request_id, error)
     except Exception as error:
-        logger.exception("a pull of store %r failed", store_id)
+        logger.exception("a pull of store %r failed", connection.store_id)
         yield rpc.exit_fail(pull.request_id, error)
     else:
         yield rpc.exit_success(pull.request_id)

@@ -337,7 +337,7 @@ async def test_a_hook_with_a_bug_lets_nobody_in_and_says_nothing(
     tune(hooks=HERE + "Failing")
 
     assert await knock(transport) == BROKEN_HOOK
-    assert "validate_payload failed" in caplog.text
+    assert "a hook of the site failed: validate_payload" in caplog.text
     assert await knock(transport, payload="refuse") == (400, "UnknownError: not today")
 
 

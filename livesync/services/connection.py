@@ -1,0 +1,120 @@
+"""What a client asks for passes the site's hooks on its way to the services, and back.
+
+Every transport goes through here, so each hook has one place where it is called.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from livesync.hooks import Context
+from livesync.protocol.calls import Pull, Push
+from livesync.protocol.errors import AuthError
+from livesync.services.patience import patiently
+from livesync.services.pull import Page, read_pages
+from livesync.services.push import push as push_batch
+from livesync.services.push import start_push
+from livesync.services.site import get_site
+from livesync.storage.engine import Appended
+
+_tasks: set["asyncio.Task[Any]"] = set()
+
+
+class Connection:
+    """One client on one store: a WebSocket, or one request over HTTP.
+
+    Args:
+        context: what ``livesync.services.site.admit`` gave.
+    """
+
+    __slots__ = ("_in_order", "_site", "context")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._site = get_site()
+        self._in_order = asyncio.Lock()
+
+    @property
+    def store_id(self) -> str:
+        """The store in the storage; the client may know it under another name."""
+        return self.context.stored_store_id
+
+    @property
+    def asks_before_pull(self) -> bool:
+        """Whether ``before_pull`` has anything to wait for."""
+        return self._site.may_pull is not None
+
+    def start_push(self, push: Push) -> "asyncio.Future[Appended]":
+        """Hand a push to the hooks and the writer; pushes are stored in the order of these calls.
+
+        It goes on whatever becomes of the connection. For the event loop of a server.
+
+        The future raises what that of ``livesync.services.push.start_push`` does, and:
+            RefusedError: a hook refuses the push; nothing was stored.
+            HookFailedError: a hook is broken; it has been logged.
+        """
+        if self._site.may_push is None:
+            return start_push(self.store_id, push.backend_id, push.batch)
+        return _spawn(self._push_in_order(push))
+
+    async def push(self, push: Push, *, retry_for_s: float = 0.0) -> Appended:
+        """``start_push``, for callers that may be anywhere, and wait for what became of it.
+
+        Args:
+            push: what the client asks for.
+            retry_for_s: how long to try again while the database is out of reach.
+        """
+        if self._site.may_push is None:
+            return await self._push(push, retry_for_s)
+        # the hooks see it through although the client hangs up
+        return await asyncio.shield(_spawn(self._push_with_hooks(push, retry_for_s)))
+
+    async def before_pull(self, pull: Pull) -> None:
+        """Let the hooks see a pull before anything is read.
+
+        Raises:
+            RefusedError: a hook refuses the pull.
+            HookFailedError: a hook is broken; it has been logged.
+        """
+        if self._site.may_pull is not None and not await self._site.may_pull(self.context):
+            raise AuthError("Not allowed to pull from this store")
+
+    async def pull(self, pull: Pull, *, retry_for_s: float = 0.0) -> AsyncGenerator[Page, None]:
+        """The stored pages that a client asks for.
+
+        Raises what ``before_pull`` and ``livesync.services.pull.read_pages`` do.
+        """
+        await self.before_pull(pull)
+        backend_id = pull.cursor.backend_id if pull.cursor else None
+        after = pull.cursor.seq_num if pull.cursor else 0
+        pages = read_pages(self.store_id, backend_id, after, retry_for_s=retry_for_s)
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
+
+    async def _push_in_order(self, push: Push) -> Appended:
+        async with self._in_order:  # as they came, however long each one's hooks take
+            await self._before_push(push)
+            future = start_push(self.store_id, push.backend_id, push.batch)
+        return await future
+
+    async def _push_with_hooks(self, push: Push, retry_for_s: float) -> Appended:
+        await self._before_push(push)
+        return await self._push(push, retry_for_s)
+
+    async def _push(self, push: Push, retry_for_s: float) -> Appended:
+        attempt = partial(push_batch, self.store_id, push.backend_id, push.batch)
+        return await patiently(attempt, for_s=retry_for_s)
+
+    async def _before_push(self, push: Push) -> None:
+        if self._site.may_push is not None and not await self._site.may_push(self.context):
+            raise AuthError("Not allowed to push to this store")
+
+
+def _spawn(work: Coroutine[Any, Any, Appended]) -> "asyncio.Task[Appended]":
+    task = asyncio.get_running_loop().create_task(work)
+    _tasks.add(task)  # the loop itself holds it weakly
+    task.add_done_callback(_tasks.discard)
+    return task
