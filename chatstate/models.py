@@ -8,6 +8,7 @@ starts with the namespace, so that the tables can be distributed.
 
 from django.db import models
 
+from groundwork.tokens import BearerToken
 from groundwork.visible_text import visible
 
 
@@ -41,18 +42,12 @@ class Clock(models.Model):
         return self.boot_id
 
 
-class Token(models.Model):
-    """Who may come in, and what for. Of the token itself only the digest is stored."""
+class Token(BearerToken):
+    """Who may come in, and what for."""
 
-    digest = models.BinaryField(max_length=32, unique=True, editable=False)
     namespace = models.CharField(max_length=200, db_index=True)
-    label = models.CharField(max_length=200, blank=True, help_text="For people: who uses it.")
     may_read = models.BooleanField(default=True)
     may_write = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("namespace", "-created_at")

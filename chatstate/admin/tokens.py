@@ -1,6 +1,5 @@
 """Tokens of bots: make one, which is shown once, and revoke one."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -9,7 +8,6 @@ from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -17,14 +15,8 @@ from chatstate.admin.base import RowsAdmin, log
 from chatstate.admin.deeds import Deed, DeedPage
 from chatstate.models import Token
 from chatstate.protocol.errors import InvalidError
-from chatstate.services.tokens import (
-    MAX_DAYS,
-    check_namespace,
-    create_token,
-    revoke,
-    rights_of,
-    state_of,
-)
+from chatstate.services.tokens import check_namespace, create_token, revoke, rights_of
+from groundwork.tokens import MAX_DAYS, ends_after
 from groundwork.visible_text import visible, visible_html
 
 REVOKE = Deed(
@@ -33,7 +25,7 @@ REVOKE = Deed(
     verb="Revoke this token",
     warning="Whoever uses it is let in no more; its open sockets are closed within a minute."
     " This cannot be undone.",
-    state=lambda token: state_of(token),
+    state=lambda token: token.state,
     shown=lambda token: visible_html(str(token)),
     do=lambda token: revoke(token.pk),
     note=lambda token: f"Revoked the token {token.pk}, {visible(str(token))}.",
@@ -63,12 +55,11 @@ class TokenForm(forms.Form):
 
     def make(self) -> str:
         """Make the token; of the form when it is valid."""
-        days: int | None = self.cleaned_data["days"]
         return create_token(
             self.cleaned_data["namespace"],
             label=self.cleaned_data["label"],
             rights=("read", "write") if self.cleaned_data["may_write"] else ("read",),
-            expires_at=timezone.now() + timedelta(days=days) if days else None,
+            expires_at=ends_after(self.cleaned_data["days"]),
         )
 
 
@@ -117,11 +108,11 @@ class TokenAdmin(RowsAdmin):
 
     @admin.display(description="state")
     def state(self, token: Token) -> str:
-        return state_of(token)
+        return token.state
 
     @admin.display(description="")
     def ways(self, token: Token) -> SafeString | str:
-        if state_of(token) != "live":
+        if token.state != "live":
             return ""
         url = reverse("admin:chatstate_token_revoke", args=(token.pk,))
         return format_html('<a href="{}">Revoke…</a>', url)

@@ -1,14 +1,13 @@
 """Make a token for a bot."""
 
 from argparse import ArgumentParser
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from chatstate.protocol.errors import InvalidError
-from chatstate.services.tokens import MAX_DAYS, create_token
+from chatstate.services.tokens import create_token
+from groundwork.token_commands import end_of
 
 
 class Command(BaseCommand):
@@ -29,14 +28,12 @@ class Command(BaseCommand):
         days: int | None,
         **options: Any,
     ) -> None:
-        if days is not None and not 1 <= days <= MAX_DAYS:
-            raise CommandError(f"--days must be 1 to {MAX_DAYS:,}")
         try:
             token = create_token(
                 namespace,
                 label=label,
                 rights=("read",) if read_only else ("read", "write"),
-                expires_at=None if days is None else timezone.now() + timedelta(days=days),
+                expires_at=end_of(days),
             )
         except InvalidError as error:
             raise CommandError(str(error)) from error
