@@ -87,8 +87,9 @@ def with_connection(alias: str, work: Callable[[BaseDatabaseWrapper], T]) -> T:
 def refuse_inside_atomic(alias: str) -> None:
     """Refuse a caller that holds a transaction on ``alias``; for services that write in threads.
 
-    On an event loop that is the thread that waits there, in ``async_to_sync``, for what the loop
-    does: coroutines cannot open transactions themselves.
+    On an event loop that is the thread of the loop, which began it before it ran the loop, or the
+    one that waits in ``async_to_sync`` for what the loop does: coroutines cannot open transactions
+    themselves.
 
     Raises:
         InsideTransactionError: it does.
@@ -98,16 +99,31 @@ def refuse_inside_atomic(alias: str) -> None:
     except RuntimeError:
         inside = _is_in_atomic(alias)
     else:
-        inside = _is_caller_in_atomic(alias)
+        inside = is_loop_thread_in_atomic(alias) or is_caller_in_atomic(alias)
     if inside:
         raise InsideTransactionError(alias=alias)
+
+
+def is_loop_thread_in_atomic(alias: str) -> bool:
+    """Whether the thread of the running event loop holds a transaction on ``alias``.
+
+    As long as the loop runs the answer stays the same.
+    """
+    # inside a coroutine Django shows the coroutine's own connections, not those of its thread
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        return _is_in_atomic(alias)
+    finally:
+        asyncio._set_running_loop(loop)
 
 
 def _is_in_atomic(alias: str) -> bool:
     return bool(connections[alias].in_atomic_block)
 
 
-def _is_caller_in_atomic(alias: str) -> bool:
+def is_caller_in_atomic(alias: str) -> bool:
+    """Whether a thread that waits in ``async_to_sync`` for this task holds a transaction."""
     waiting_thread = getattr(AsyncToSync.executors, "current", None)
     if waiting_thread is None:
         return False

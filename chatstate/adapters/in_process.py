@@ -10,8 +10,6 @@ from functools import partial
 from random import random
 from typing import NamedTuple
 
-from django.db import connections
-
 from chatstate.adapters.adapter import StrandedHandler, TransportStateAdapter
 from chatstate.adapters.backoff import REFUSED, REPEAT_FOR_S
 from chatstate.adapters.transport import NoAnswerError, Reply, wall_ms
@@ -25,7 +23,12 @@ from chatstate.services.tokens import check_namespace
 from chatstate.sharding import database_aliases, shard_of
 from chatstate.storage.jobs import Result
 from chatstate.storage.steps import Piece
-from groundwork.connections import InsideTransactionError, refuse_inside_atomic, resolve
+from groundwork.connections import (
+    InsideTransactionError,
+    is_caller_in_atomic,
+    is_loop_thread_in_atomic,
+    resolve,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -192,20 +195,11 @@ def _resolve(calls: Sequence[_Called], results: Sequence[Result]) -> None:
 
 def _refuse_caller_inside_atomic() -> None:
     for alias in get_settings().shards.values():
-        refuse_inside_atomic(alias)
+        if is_caller_in_atomic(alias):
+            raise InsideTransactionError(alias=alias)
 
 
 def _refuse_thread_inside_atomic() -> None:
     for alias in database_aliases():
-        if _is_thread_inside_atomic(alias):
+        if is_loop_thread_in_atomic(alias):
             raise InsideTransactionError(alias=alias)
-
-
-def _is_thread_inside_atomic(alias: str) -> bool:
-    # inside a coroutine Django shows the coroutine's own connections, not those of its thread
-    loop = asyncio.get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        return bool(connections[alias].in_atomic_block)
-    finally:
-        asyncio._set_running_loop(loop)

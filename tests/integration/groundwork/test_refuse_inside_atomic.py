@@ -42,6 +42,11 @@ def test_a_caller_of_async_code_is_told_as_well() -> None:
         async_to_sync(check)("livesync")
 
 
+def test_who_runs_a_loop_inside_one_is_told_as_well() -> None:
+    with transaction.atomic("livesync"), pytest.raises(InsideTransactionError):
+        asyncio.run(check("livesync"))
+
+
 async def test_a_thread_of_an_event_loop_is_told_as_well() -> None:
     def in_transaction() -> None:
         with transaction.atomic("livesync"):
