@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 _DIRECTORY = Path(__file__).parent / "recordings"
+_RPC_DIRECTORY = Path(__file__).parent / "rpc"
 
 
 class Record(NamedTuple):
@@ -51,6 +52,25 @@ def from_client(name: str) -> list[Record]:
 def from_server(name: str) -> list[Record]:
     """The frames and bodies that the server sent."""
     return [r for r in read(name) if r.direction == "s2c" and r.kind in ("message", "response")]
+
+
+class RpcMessage(NamedTuple):
+    """A message of the RPC transport: its bytes, and what LiveStore's own parser made of them."""
+
+    direction: Literal["c2s", "s2c"]
+    data: bytes
+    value: Any
+
+
+def rpc_messages() -> list[RpcMessage]:
+    """What was said over the RPC transport, whose bodies are msgpack, in the order of time."""
+    files = sorted(_RPC_DIRECTORY.glob("*.jsonl"))
+    lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    return [
+        RpcMessage(line["dir"], bytes.fromhex(line["hex"]), line["decoded"][0])
+        for line in lines
+        if "hex" in line
+    ]
 
 
 def labelled(name: str) -> Iterator[tuple[str, Record]]:
