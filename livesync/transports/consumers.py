@@ -24,7 +24,7 @@ from livesync.protocol.errors import (
     ServerAheadError,
     StorageUnavailableError,
 )
-from livesync.protocol.messages import PUSH_ACK, Limits
+from livesync.protocol.messages import PUSH_ACK
 from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
 from livesync.protocol.session import Session
 from livesync.services.connection import Connection
@@ -32,6 +32,7 @@ from livesync.services.hub import get_hub
 from livesync.services.live_pull import LivePull
 from livesync.storage.engine import Appended
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
+from livesync.transports.answers import get_limits
 
 logger = logging.getLogger(__name__)
 
@@ -115,9 +116,7 @@ class SyncConsumer(FrameConsumer):
         self.idle_timeout_s = settings.idle_timeout_s
         self.session = Session(
             binding,
-            limits=Limits(
-                settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth
-            ),
+            limits=get_limits(),
             max_requests=settings.requests_per_socket,
             max_live_pulls=settings.live_pulls_per_socket,
         )

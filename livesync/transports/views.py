@@ -1,7 +1,7 @@
 """The HTTP transport: one request, its answers as one JSON array."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -14,21 +14,13 @@ from groundwork.strict_json import JsonError, decode_utf8
 from livesync.conf import get_settings
 from livesync.protocol import rpc
 from livesync.protocol.binding import Binding
-from livesync.protocol.calls import (
-    HTTP_PROCEDURES,
-    Call,
-    PingCall,
-    Pull,
-    Push,
-    Refused,
-    read_call,
-)
-from livesync.protocol.errors import CommitUnknownError, LivesyncError
-from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
-from livesync.protocol.rpc import Malformed, Message, Ping, TooMany
+from livesync.protocol.calls import HTTP_PROCEDURES
+from livesync.protocol.errors import CommitUnknownError
+from livesync.protocol.rpc import Malformed, Message, TooMany
 from livesync.services.connection import Connection
 from livesync.transports import cors
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
+from livesync.transports.answers import Asked, carry_out, read_calls, speaks_for_another
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +40,10 @@ class SyncView(AsyncAPIView):
         """Carry out the messages of the body; a pull's pages are streamed."""
         url = self.sync_request
         connection = Connection(await check_access(url, _scope(request)))
-        calls = _read_calls(_read_body(request), Binding(url.store_id, url.payload))
-        return await _respond(_answers(calls, connection))
+        binding = Binding(url.store_id, url.payload)
+        asked = read_calls(_read_body(request), procedures=HTTP_PROCEDURES, binding=binding)
+        _refuse_foreign(asked, url.store_id)
+        return await _respond(carry_out(asked, connection))
 
     async def options(  # type: ignore[override] # its dispatch awaits the handlers
         self, request: Request, *args: Any, **kwargs: Any
@@ -112,29 +106,11 @@ def _read_body(request: Request) -> list[Message]:
     return messages
 
 
-def _read_calls(messages: list[Message], binding: Binding) -> list[Call | Refused | Ping]:
-    settings = get_settings()
-    limits = Limits(settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth)
-    calls: list[Call | Refused | Ping] = []
-    for message in messages:
-        match message:
-            case Ping():
-                calls.append(message)
-            case Malformed() | TooMany():
-                calls.append(Refused(message.answer))
-            case rpc.Request():
-                calls.append(
-                    read_call(message, procedures=HTTP_PROCEDURES, binding=binding, limits=limits)
-                )
-    if any(isinstance(call, Refused) and call.close for call in calls):
-        logger.warning(
-            "a request to store %r speaks for another store or payload than its URL",
-            binding.store_id,
-        )
+def _refuse_foreign(asked: Sequence[Asked], store_id: str) -> None:
+    if speaks_for_another(asked, store_id):
         raise AccessRefusedError(
             403, "the request speaks for another store or payload than its URL"
         )
-    return calls
 
 
 async def _respond(answers: AsyncIterator[str]) -> HttpResponseBase:
@@ -158,51 +134,6 @@ async def _as_array(first: list[str], rest: AsyncIterator[str]) -> AsyncIterator
         # too late for another status; a defect answers no request
         yield f",{rpc.defect(_OUTCOME_UNKNOWN)}"
     yield "]"
-
-
-async def _answers(
-    calls: list[Call | Refused | Ping], connection: Connection
-) -> AsyncIterator[str]:
-    for call in calls:
-        match call:
-            case Ping():
-                yield rpc.PONG
-            case Refused(frame):
-                yield frame
-            case PingCall(request_id):
-                yield rpc.exit_success(request_id, PING_ANSWER)
-            case Push():
-                yield await _push(call, connection)
-            case Pull():
-                async for answer in _pull(call, connection):
-                    yield answer
-
-
-async def _push(push: Push, connection: Connection) -> str:
-    try:
-        await connection.push(push, retry_for_s=get_settings().retry_budget_s)
-    except CommitUnknownError:
-        raise
-    except LivesyncError as error:
-        return rpc.exit_fail(push.request_id, error)
-    except Exception as error:
-        logger.exception("a push failed")
-        return rpc.exit_fail(push.request_id, error)
-    return rpc.exit_success(push.request_id, PUSH_ACK)
-
-
-async def _pull(pull: Pull, connection: Connection) -> AsyncIterator[str]:
-    budget_s = get_settings().retry_budget_s
-    try:
-        async for page in connection.pull(pull, retry_for_s=budget_s):
-            yield rpc.chunk(pull.request_id, page.text)
-    except LivesyncError as error:
-        yield rpc.exit_fail(pull.request_id, error)
-    except Exception as error:
-        logger.exception("a pull of store %r failed", connection.store_id)
-        yield rpc.exit_fail(pull.request_id, error)
-    else:
-        yield rpc.exit_success(pull.request_id)
 
 
 def _scope(request: Request) -> dict[str, Any]:

@@ -402,10 +402,10 @@ async def test_a_reset_in_the_middle_ends_the_array_with_the_new_backend_id(
 async def test_a_bug_is_told_in_one_line_and_logged(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ValueError("a secret")
 
-    monkeypatch.setattr(views, "_read_calls", fail)
+    monkeypatch.setattr(views, "read_calls", fail)
 
     response = await http.send({"_tag": "Ping"})
 
