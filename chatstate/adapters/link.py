@@ -20,6 +20,10 @@ DEAD_AFTER_S = 10.0
 
 _CLOSE_TIMEOUT_S = 1.0  # all answers are there, or are asked for again on the next link
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
+"""The server's frames have about 1 MB; one so large would be no server of ours."""
+
+_CUT = (OSError, WebSocketException, NotProtocolError, EOFError)
+"""What a link ends with that the peer or the network has ended."""
 
 
 class Link:
@@ -85,17 +89,16 @@ async def open_link(url: str, token: str, *, timeout_s: float) -> Link:
     try:
         async with asyncio.timeout(timeout_s):
             return await _shake_hands(url, token)
-    # UnicodeError: a host name that cannot be one
-    except (OSError, UnicodeError, WebSocketException, NotProtocolError, EOFError) as error:
+    except (*_CUT, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         raise UnreachableError(f"cannot connect to {url}: {reason}") from error
 
 
-def why_lost(url: str, error: Exception) -> ChatstateError:
-    """What to tell of a link that has ended with ``error``."""
-    if isinstance(error, ChatstateError):
-        return error
-    return UnreachableError(f"the connection to {url} was lost: {error}")
+def why_lost(url: str, error: Exception) -> Exception:
+    """What to tell of a link that has ended with ``error``; a fault of ours stays what it is."""
+    if isinstance(error, _CUT):
+        return UnreachableError(f"the connection to {url} was lost: {error}")
+    return error
 
 
 async def _shake_hands(url: str, token: str) -> Link:

@@ -153,7 +153,7 @@ class _Client:
         """Send and receive until the link is lost.
 
         Raises:
-            ChatstateError: why it was.
+            ChatstateError: why it was; anything else is a fault of ours.
         """
         self._exchange.linked(link.welcome)
         self._outgoing.set()

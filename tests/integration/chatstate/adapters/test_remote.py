@@ -231,6 +231,22 @@ async def test_a_fault_of_ours_is_told_to_whoever_waits(
     await adapter.disconnect()
 
 
+async def test_a_fault_of_ours_is_no_lost_connection(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(data: bytes) -> NoReturn:
+        raise LookupError("a fault")
+
+    adapter = RemoteStateAdapter(server.url, "token")
+    await adapter.connect()
+    monkeypatch.setattr("chatstate.adapters.frames.read", fail)
+
+    async with asyncio.timeout(DEADLINE_S):
+        with pytest.raises(LookupError, match="a fault"):
+            await adapter.get("key")
+    await adapter.disconnect()
+
+
 async def test_an_unknown_token_is_final(server: FakeServer) -> None:
     adapter = RemoteStateAdapter(server.url, "wrong")
 
