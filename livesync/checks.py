@@ -1,8 +1,9 @@
 """System checks: what an operator should hear before the site starts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -21,7 +22,34 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         site_hooks = hooks.get_hooks()
     except (ImproperlyConfigured, ImportError, TypeError) as error:
         return [Error(str(error), id="livesync.E001")]
-    return [*_check_auth(site_hooks), *_check_secret(site_hooks), *_check_origins(site_hooks)]
+    return [
+        *_check_auth(site_hooks),
+        *_check_secret(site_hooks),
+        *_check_origins(site_hooks),
+        *_check_schema(site_hooks),
+        *_check_transports(),
+    ]
+
+
+def _check_schema(site_hooks: hooks.Hooks) -> list[CheckMessage]:
+    try:
+        if site_hooks.payload_schema is not None:
+            msgspec.convert(None, site_hooks.payload_schema)
+    except msgspec.ValidationError:
+        pass  # a type that can be read; None need not fit it
+    except Exception as error:
+        reason = f"payload_schema is no type that msgspec can read: {error}"
+        return [Error(reason, id="livesync.E010")]
+    return []
+
+
+def _check_transports() -> list[CheckMessage]:
+    known = get_args(hooks.Transport)
+    unknown = [name for name in get_settings().enabled_transports if name not in known]
+    if not unknown:
+        return []
+    reason = f"LIVESYNC['enabled_transports'] names {unknown}; there are {', '.join(known)}."
+    return [Error(reason, id="livesync.E011")]
 
 
 def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:

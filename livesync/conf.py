@@ -30,6 +30,12 @@ class LivesyncSettings:
     cors_headers: tuple[str, ...] = ()
     """Request headers that pages may send besides those that LiveStore's client sends."""
 
+    enabled_transports: tuple[str, ...] = ("ws", "http", "rpc")
+    """How clients may talk: over WebSocket, HTTP, RPC."""
+
+    forward_headers: tuple[str, ...] = ()
+    """Request headers that hooks find in the context after the handshake."""
+
     response_headers: Mapping[str, str] = field(default_factory=dict)
     """Headers to put on every sync answer over HTTP."""
 

@@ -1,12 +1,17 @@
-"""What a site may override: who may sync which store.
+"""What a site may override: who may sync which store, and what happens around pushes and pulls.
 
 A site names its class in ``settings.LIVESYNC["hooks"]``. A hook may be ``async`` or not; one that
-is not runs in a thread, where it may use the database.
+is not runs in a thread, where it may use the database. What a site does not override is not called,
+and costs nothing.
+
+A hook refuses what it was asked about by raising a ``RefusedError``, whose text the client gets.
+Whatever else it raises is a bug: it is logged, and refuses as well, without its text. Neither harms
+anything else on the same connection, or in the same batch of commits.
 """
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -15,7 +20,9 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.module_loading import import_string
 
 from livesync.conf import get_settings
+from livesync.protocol.calls import Pull, Push
 from livesync.protocol.errors import AuthError
+from livesync.protocol.responses import PullResponse
 
 Transport = Literal["ws", "http", "rpc"]
 
@@ -33,11 +40,12 @@ class Context:
     transport: Transport
     """How the client talks: a WebSocket, requests over HTTP, or RPC."""
 
-    headers: Mapping[str, str]
-    """The request's headers, names in lower case."""
+    headers: Mapping[str, str] = field(repr=False)
+    """The request's headers, names in lower case; after the handshake those that are forwarded."""
 
-    payload: Any = None
-    """The client's ``syncPayload`` as JSON values; None when it sends none."""
+    payload: Any = field(default=None, repr=False)
+    """The client's ``syncPayload``: JSON values, or what ``payload_schema`` made of them; None when
+    it sends none."""
 
     user: AbstractBaseUser | None = None
     """Who asks, where that is known: the signed-in Django user for hooks with ``uses_session``."""
@@ -60,13 +68,18 @@ class Hooks:
     """Set it when ``validate_payload`` looks at ``context.user``. Requests must then come from a
     page of an allowed origin, so that no other site's page can use a visitor's session."""
 
+    payload_schema: Any = None
+    """The type of the payload, where a site wants it checked: whatever ``msgspec.convert`` takes,
+    such as a ``Struct``, a ``TypedDict`` or ``dict[str, str]``. It is checked before
+    ``validate_payload``, also when the client sends no payload, which counts as None; what does not
+    fit is refused with 400. ``context.payload`` is of that type from then on."""
+
     async def validate_payload(self, payload: Any, context: Context) -> Context | None:
         """Runs at the WebSocket handshake and at each HTTP request, before anything else.
 
         Args:
-            payload: the client's ``syncPayload`` as JSON values; None when it sends none. It may
-                hold secrets: it must not reach a log.
-            context: the store and the request.
+            payload: ``context.payload``. It may hold secrets: it must not reach a log.
+            context: the store and the request, with all of its headers.
 
         Returns:
             None, or the context for all that follows on this connection: with a ``user`` or an
@@ -87,6 +100,14 @@ class Hooks:
         """
         return store_id
 
+    async def forward_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Picks the headers that the hooks below find in ``context.headers``.
+
+        Runs once for a connection or HTTP request, last. Where it is not overridden, those that
+        ``LIVESYNC["forward_headers"]`` names are kept. They stay in memory as long as the socket.
+        """
+        return headers
+
     async def may_pull(self, context: Context) -> bool:
         """Runs at each pull. False refuses it; a live pull that is open goes on."""
         return True
@@ -94,6 +115,41 @@ class Hooks:
     async def may_push(self, context: Context) -> bool:
         """Runs at each push. False refuses it; nothing of it is stored."""
         return True
+
+    async def on_push(self, push: Push, context: Context) -> None:
+        """Runs at each push that has events, before it is compared with the store.
+
+        So it also sees pushes that are refused later: a client that is behind pushes the same
+        events again. Those of one connection come in their order, one at a time.
+
+        Raising refuses the push; nothing of it is stored. The client sends it again and again.
+        """
+
+    async def on_push_response(self, push: Push, context: Context) -> None:
+        """Runs when a push is stored, or had no events, before the client hears so.
+
+        Not after a push that failed. What it raises is told to the client, but the events are
+        stored; the client finds out when it pushes again.
+        """
+
+    async def on_pull(self, pull: Pull, context: Context) -> None:
+        """Runs at each pull, before anything is read and the cursor is looked at.
+
+        A live pull is one pull, however long it stays. Raising refuses it. A client that is refused
+        stops syncing.
+        """
+
+    async def on_pull_response(self, response: PullResponse, context: Context | None) -> None:
+        """Runs for each page of stored events, and for each batch on its way to live pulls.
+
+        A batch that was just pushed is seen once in a process, or once for each part of a large
+        one, however many live pulls it goes to; then ``context`` is None. It is not seen where no
+        live pull of the store is open. The empty page of an empty store is not seen.
+
+        Raising at a stored page ends that pull with an error. Raising at a batch lets each live
+        pull of the store read the events as a stored page instead, with a context of its own:
+        nobody misses events without a word.
+        """
 
 
 class OpenHooks(Hooks):

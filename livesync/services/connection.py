@@ -12,6 +12,8 @@ from typing import Any
 from livesync.hooks import Context
 from livesync.protocol.calls import Pull, Push
 from livesync.protocol.errors import AuthError
+from livesync.protocol.responses import PullResponse
+from livesync.services.live_pull import LivePull, Outlet
 from livesync.services.patience import patiently
 from livesync.services.pull import Page, read_pages
 from livesync.services.push import push as push_batch
@@ -34,7 +36,7 @@ class Connection:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._site = get_site()
-        self._in_order = asyncio.Lock()
+        self._in_order: asyncio.Lock | None = None
 
     @property
     def store_id(self) -> str:
@@ -44,7 +46,7 @@ class Connection:
     @property
     def asks_before_pull(self) -> bool:
         """Whether ``before_pull`` has anything to wait for."""
-        return self._site.may_pull is not None
+        return self._site.may_pull is not None or self._site.on_pull is not None
 
     def start_push(self, push: Push) -> "asyncio.Future[Appended]":
         """Hand a push to the hooks and the writer; pushes are stored in the order of these calls.
@@ -52,10 +54,11 @@ class Connection:
         It goes on whatever becomes of the connection. For the event loop of a server.
 
         The future raises what that of ``livesync.services.push.start_push`` does, and:
-            RefusedError: a hook refuses the push; nothing was stored.
-            HookFailedError: a hook is broken; it has been logged.
+            RefusedError: a hook refuses the push; nothing was stored, unless the hook is
+                ``on_push_response``.
+            HookFailedError: a hook is broken, likewise; it has been logged.
         """
-        if self._site.may_push is None:
+        if not self._asks_about_push:
             return start_push(self.store_id, push.backend_id, push.batch)
         return _spawn(self._push_in_order(push))
 
@@ -66,7 +69,7 @@ class Connection:
             push: what the client asks for.
             retry_for_s: how long to try again while the database is out of reach.
         """
-        if self._site.may_push is None:
+        if not self._asks_about_push:
             return await self._push(push, retry_for_s)
         # the hooks see it through although the client hangs up
         return await asyncio.shield(_spawn(self._push_with_hooks(push, retry_for_s)))
@@ -80,11 +83,22 @@ class Connection:
         """
         if self._site.may_pull is not None and not await self._site.may_pull(self.context):
             raise AuthError("Not allowed to pull from this store")
+        if self._site.on_pull is not None:
+            await self._site.on_pull(pull, self.context)
+
+    def live_pull(self, pull: Pull, outlet: Outlet) -> LivePull:
+        """A pull for a connection that stays; ``before_pull`` goes first.
+
+        Its ``read`` and ``read_once`` also raise what a hook raises that sees the pages.
+        """
+        see = None if self._site.on_pull_response is None else self._see_page
+        return LivePull(self.store_id, pull.cursor, outlet, see_page=see)
 
     async def pull(self, pull: Pull, *, retry_for_s: float = 0.0) -> AsyncGenerator[Page, None]:
         """The stored pages that a client asks for.
 
-        Raises what ``before_pull`` and ``livesync.services.pull.read_pages`` do.
+        Raises what ``before_pull``, ``livesync.services.pull.read_pages`` and a hook that sees the
+        pages do.
         """
         await self.before_pull(pull)
         backend_id = pull.cursor.backend_id if pull.cursor else None
@@ -92,17 +106,29 @@ class Connection:
         pages = read_pages(self.store_id, backend_id, after, retry_for_s=retry_for_s)
         async with aclosing(pages):
             async for page in pages:
+                await self._see_page(page)
                 yield page
 
+    @property
+    def _asks_about_push(self) -> bool:
+        site = self._site
+        return not (site.may_push is site.on_push is site.on_push_response is None)
+
     async def _push_in_order(self, push: Push) -> Appended:
+        if self._in_order is None:
+            self._in_order = asyncio.Lock()
         async with self._in_order:  # as they came, however long each one's hooks take
             await self._before_push(push)
             future = start_push(self.store_id, push.backend_id, push.batch)
-        return await future
+        appended = await future
+        await self._after_push(push)
+        return appended
 
     async def _push_with_hooks(self, push: Push, retry_for_s: float) -> Appended:
         await self._before_push(push)
-        return await self._push(push, retry_for_s)
+        appended = await self._push(push, retry_for_s)
+        await self._after_push(push)
+        return appended
 
     async def _push(self, push: Push, retry_for_s: float) -> Appended:
         attempt = partial(push_batch, self.store_id, push.backend_id, push.batch)
@@ -111,6 +137,20 @@ class Connection:
     async def _before_push(self, push: Push) -> None:
         if self._site.may_push is not None and not await self._site.may_push(self.context):
             raise AuthError("Not allowed to push to this store")
+        if self._site.on_push is not None and push.batch:
+            await self._site.on_push(push, self.context)
+
+    async def _after_push(self, push: Push) -> None:
+        if self._site.on_push_response is not None:
+            await self._site.on_push_response(push, self.context)
+
+    async def _see_page(self, page: Page) -> None:
+        if self._site.on_pull_response is None or not page.items:
+            return
+        response = PullResponse(
+            self.store_id, page.backend_id, page.items, remaining=page.remaining
+        )
+        await self._site.on_pull_response(response, self.context)
 
 
 def _spawn(work: Coroutine[Any, Any, Appended]) -> "asyncio.Task[Appended]":

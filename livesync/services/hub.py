@@ -16,8 +16,10 @@ from livesync.conf import get_settings
 from livesync.protocol.errors import LivesyncError
 from livesync.services.append import add_listener, remove_listener
 from livesync.services.hints import Hint, HintBus, make_bus
-from livesync.services.live_pull import LivePull, encode_news
+from livesync.services.live_pull import LivePull, News, encode_news
+from livesync.services.news_gate import NewsGate
 from livesync.services.purge import purge_if_needed
+from livesync.services.site import get_site
 from livesync.storage import get_engine, get_readers
 from livesync.storage.engine import Appended
 
@@ -43,6 +45,7 @@ class Hub:
         if self._bus is not None:
             self._bus.on_join = self._look_again
         self._tick: asyncio.Task[None] | None = None
+        self._gate = NewsGate(self._hand_out, self._look_again)
         add_listener(self._hear)
 
     @property
@@ -90,23 +93,30 @@ class Hub:
                 continue
             if self._bus is not None:
                 self._bus.publish(Hint(appended.store_id, appended.backend_id, appended.head))
-            pulls = self._pulls.get(appended.store_id)
-            if pulls:
-                self._offer(appended, pulls)
+            if appended.store_id in self._pulls:
+                self._offer(appended)
 
-    def _offer(self, appended: Appended, pulls: set[LivePull]) -> None:
+    def _offer(self, appended: Appended) -> None:
+        see = get_site().on_pull_response
         try:
             news = encode_news(appended)
-            for pull in tuple(pulls):
-                pull.offer(news)
+            if see is None:
+                self._hand_out(news)
+            else:
+                self._gate.put(news, see)
         except Exception:
             # a bug: those who wait read from the database what they missed
             logger.exception("a push could not be handed to the live pulls of its store")
-            for pull in tuple(pulls):
-                pull.mark_dirty()
+            self._look_again(appended.store_id)
+
+    def _hand_out(self, news: News) -> None:
+        for pull in tuple(self._pulls.get(news.store_id, ())):
+            pull.offer(news)
 
     def take_hint(self, hint: Hint) -> None:
         """Let the live pulls of a store look at the database if they may be behind."""
+        if self._gate.holds(*hint):
+            return  # it is on its way to them, or they will be told to look
         for pull in tuple(self._pulls.get(hint.store_id, ())):
             pull.compare(hint.backend_id, hint.head)
 
@@ -123,6 +133,7 @@ class Hub:
         with _lock:
             _hubs.pop(self._loop, None)
         self.forget()
+        await self._gate.stop()
         if self._tick is not None:
             self._tick.cancel()
             await asyncio.gather(self._tick, return_exceptions=True)
@@ -138,7 +149,8 @@ class Hub:
         call_in_loop(self._loop, self.take_hint, hint)
 
     def _look_again(self, store_id: str) -> None:
-        # another process may have pushed after the first read and before its hints were heard here
+        # as a bus joins: another process may have pushed after the first read, before its hints
+        # were heard here
         for pull in tuple(self._pulls.get(store_id, ())):
             pull.mark_dirty()
 

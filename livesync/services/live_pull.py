@@ -7,7 +7,7 @@ reads only makes it dirty, and it goes live when a read has left it clean.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
@@ -40,12 +40,13 @@ class Outlet(Protocol):
 
 
 class News(NamedTuple):
-    """A stored batch, encoded once for all who wait for it."""
+    """A stored batch, encoded once for all who wait for it; ``parts`` are the chunks' items."""
 
     store_id: str
     backend_id: str
     parent: int
     head: int
+    parts: Sequence[Sequence[str]]
     chunks: Sequence[str]
     size: int
 
@@ -57,13 +58,11 @@ def encode_news(appended: Appended) -> News:
     pieces = list(
         cut(events, max_events=settings.page_max_events, max_bytes=settings.page_max_bytes)
     )
-    chunks = [
-        encode_page(events[start:stop], remaining=0, backend_id=appended.backend_id)
-        for start, stop, _ in pieces
-    ]
+    parts = [events[start:stop] for start, stop, _ in pieces]
+    chunks = [encode_page(part, remaining=0, backend_id=appended.backend_id) for part in parts]
     size = sum(piece.size for piece in pieces)
     return News(
-        appended.store_id, appended.backend_id, appended.parent, appended.head, chunks, size
+        appended.store_id, appended.backend_id, appended.parent, appended.head, parts, chunks, size
     )
 
 
@@ -71,6 +70,12 @@ class LivePull:
     """Where one pull stands: its cursor, what the client has not acknowledged, and its phase.
 
     Everything but ``read`` is called by the event loop and never waits.
+
+    Args:
+        store_id: whose events.
+        cursor: what the client has seen; None for nothing.
+        outlet: where the chunks go.
+        see_page: awaited with each stored page before it is sent; what it raises, the read raises.
     """
 
     __slots__ = (
@@ -79,6 +84,7 @@ class LivePull:
         "_is_dirty",
         "_is_live",
         "_outlet",
+        "_see_page",
         "_unacked",
         "_waits_since",
         "backend_id",
@@ -86,12 +92,20 @@ class LivePull:
         "store_id",
     )
 
-    def __init__(self, store_id: str, cursor: Cursor | None, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        store_id: str,
+        cursor: Cursor | None,
+        outlet: Outlet,
+        *,
+        see_page: Callable[[Page], Awaitable[None]] | None = None,
+    ) -> None:
         self.store_id = store_id
         self.backend_id = cursor.backend_id if cursor else None
         self.seq_num = cursor.seq_num if cursor else 0
         self._waits_since: float | None = None
         self._outlet = outlet
+        self._see_page = see_page
         self._is_live = False
         self._is_dirty = True
         self._has_answered = False
@@ -165,6 +179,8 @@ class LivePull:
                     page = await anext(pages)
                     if self._has_answered and page.last_seq_num == self.seq_num:
                         return  # nothing new; only the first read answers with an empty page
+                    if self._see_page is not None:
+                        await self._see_page(page)
                     self._send_page(page)
 
     def _send_page(self, page: Page) -> None:

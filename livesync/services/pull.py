@@ -1,7 +1,7 @@
 """The pages after a cursor."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class Page(NamedTuple):
     """A PullResponse as JSON text, its size in bytes, and where the reader stands behind it.
 
-    ``remaining`` counts the stored events that follow.
+    ``remaining`` counts the stored events that follow, ``items`` are the encoded ones of the page.
     """
 
     text: str
@@ -30,6 +30,7 @@ class Page(NamedTuple):
     backend_id: str
     last_seq_num: int
     remaining: int
+    items: Sequence[str]
 
 
 async def read_pages(
@@ -98,12 +99,13 @@ def _cut_into_pages(found: Slice, after: int) -> Iterator[Page]:
     backend_id = found.state.backend_id
     if not found.events:
         text = encode_page((), remaining=0, backend_id=backend_id)
-        yield Page(text, len(text), backend_id, after, 0)
+        yield Page(text, len(text), backend_id, after, 0, ())
         return
     pieces = cut(
         found.events, max_events=settings.page_max_events, max_bytes=settings.page_max_bytes
     )
     for start, stop, size in pieces:
         remaining = found.remaining + len(found.events) - stop
-        text = encode_page(found.events[start:stop], remaining=remaining, backend_id=backend_id)
-        yield Page(text, size, backend_id, found.seq_nums[stop - 1], remaining)
+        items = found.events[start:stop]
+        text = encode_page(items, remaining=remaining, backend_id=backend_id)
+        yield Page(text, size, backend_id, found.seq_nums[stop - 1], remaining, items)

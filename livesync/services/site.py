@@ -7,12 +7,13 @@ that is not ``async`` runs in a thread of its own kind, so that a slow one keeps
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
 from channels.db import database_sync_to_async
 
 from livesync import hooks
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 Hook = Callable[..., Awaitable[Any]]
 
+_REASON_MAX_LENGTH = 400
+
 
 class Site(NamedTuple):
     """The hooks of a site, ready to be awaited; None for those that it has not overridden.
@@ -34,8 +37,13 @@ class Site(NamedTuple):
 
     validate_payload: Hook | None
     stored_store_id: Hook | None
+    forward_headers: Hook | None
     may_pull: Hook | None
     may_push: Hook | None
+    on_push: Hook | None
+    on_push_response: Hook | None
+    on_pull: Hook | None
+    on_pull_response: Hook | None
 
 
 def get_site() -> Site:
@@ -56,15 +64,18 @@ async def admit(context: Context) -> Context:
         RefusedError: the site refuses; the text is for the client.
         HookFailedError: a hook is broken; it has been logged.
     """
+    if context.transport not in get_settings().enabled_transports:
+        raise RefusedError(f"the transport {context.transport} is not enabled")
     site = get_site()
+    context = _with_schema(context, hooks.get_hooks().payload_schema)
     if site.validate_payload is not None:
         given = await site.validate_payload(context.payload, context)
         context = context if given is None else _checked(given, context)
-    stored_store_id = context.store_id
-    if site.stored_store_id is not None:
-        stored_store_id = await site.stored_store_id(context.store_id, context)
-        _check_stored(stored_store_id)
-    return replace(context, stored_store_id=stored_store_id)
+    return replace(
+        context,
+        stored_store_id=await _stored_store_id(site, context),
+        headers=await _forwarded_headers(site, context.headers),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -115,6 +126,47 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(get_settings().hook_threads, thread_name_prefix="livesync-hook")
 
 
+def _with_schema(context: Context, schema: Any) -> Context:
+    if schema is None:
+        return context
+    try:
+        return replace(context, payload=msgspec.convert(context.payload, schema))
+    except msgspec.ValidationError as error:
+        # it may repeat what the client sent
+        reason = str(error)[:_REASON_MAX_LENGTH].encode("ascii", "backslashreplace").decode()
+        raise RefusedError(f"the payload does not fit: {reason}") from error
+    except Exception as error:
+        raise _failed("payload_schema", error) from error
+
+
+async def _stored_store_id(site: Site, context: Context) -> str:
+    if site.stored_store_id is None:
+        return context.store_id
+    stored = await site.stored_store_id(context.store_id, context)
+    if not isinstance(stored, str):
+        raise _useless("stored_store_id", "no text")
+    try:
+        check_store_id(stored, max_bytes=get_settings().store_id_max_bytes)
+    except ValueError as error:
+        raise RefusedError(f"the stored store id is {error}") from error
+    return stored
+
+
+async def _forwarded_headers(site: Site, headers: Mapping[str, str]) -> Mapping[str, str]:
+    if site.forward_headers is None:
+        names = (name.lower() for name in get_settings().forward_headers)
+        return {name: headers[name] for name in names if name in headers}
+    picked = await site.forward_headers(headers)
+    if not isinstance(picked, Mapping):
+        raise _useless("forward_headers", "no mapping")
+    return {name.lower(): value for name, value in picked.items()}
+
+
+def _useless(name: str, what: str) -> HookFailedError:
+    logger.error("a hook of the site failed: %s gave %s", name, what)
+    return HookFailedError(hook=name)
+
+
 def _failed(name: str, error: BaseException) -> HookFailedError:
     logger.error("a hook of the site failed: %s", name, exc_info=error)
     return HookFailedError(hook=name)
@@ -124,15 +176,4 @@ def _checked(given: Any, context: Context) -> Context:
     fixed = (context.store_id, context.transport)
     if isinstance(given, Context) and (given.store_id, given.transport) == fixed:
         return given
-    logger.error("validate_payload gave neither None nor a context of the same store")
-    raise HookFailedError(hook="validate_payload")
-
-
-def _check_stored(store_id: Any) -> None:
-    if not isinstance(store_id, str):
-        logger.error("stored_store_id gave no text")
-        raise HookFailedError(hook="stored_store_id")
-    try:
-        check_store_id(store_id, max_bytes=get_settings().store_id_max_bytes)
-    except ValueError as error:
-        raise RefusedError(f"the stored store id is {error}") from error
+    raise _useless("validate_payload", "neither None nor a context of the same store")

@@ -29,7 +29,6 @@ from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
 from livesync.protocol.session import Session
 from livesync.services.connection import Connection
 from livesync.services.hub import get_hub
-from livesync.services.live_pull import LivePull
 from livesync.storage.engine import Appended
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 from livesync.transports.answers import get_limits
@@ -188,7 +187,7 @@ class OpenPull:
     __slots__ = ("_consumer", "_head", "_request", "_task", "pull")
 
     def __init__(self, consumer: SyncConsumer, request: Pull) -> None:
-        self.pull = LivePull(consumer.connection.store_id, request.cursor, self)
+        self.pull = consumer.connection.live_pull(request, self)
         self._consumer = consumer
         self._request = request
         self._head = rpc.chunk_head(request.request_id)

@@ -80,6 +80,8 @@ def _shown(value: Any) -> str:
             return "none"
         case bool() | str() | dict():
             return f"`{value}`"
+        case tuple():
+            return ", ".join(map(_shown, value))
     return f"{value:,}"
 
 

@@ -18,6 +18,14 @@ class NotHooks:
     pass
 
 
+class WithSchema(OpenHooks):
+    payload_schema = dict[str, int] | None
+
+
+class WithBrokenSchema(OpenHooks):
+    payload_schema = "dict[str, int]"
+
+
 def ids() -> list[str | None]:
     return [message.id for message in check_settings(None)]
 
@@ -38,6 +46,10 @@ def ids() -> list[str | None]:
         (False, {"hooks": SIGNED_IN, "allowed_origins": ("*",)}, ["livesync.E004"]),
         (True, {"hooks": OPEN, "allowed_origins": ("*",)}, []),
         (True, {"hooks": SIGNED_IN, "allowed_origins": ORIGINS}, []),
+        (True, {"hooks": f"{__name__}.WithSchema"}, []),
+        (True, {"hooks": f"{__name__}.WithBrokenSchema"}, ["livesync.E010"]),
+        (True, {"enabled_transports": ("http",)}, []),
+        (True, {"enabled_transports": ("http", "do-rpc")}, ["livesync.E011"]),
         (True, {"hook": OPEN}, ["livesync.E001"]),
         (True, {"shared_secret": 5}, ["livesync.E001"]),
         (True, {"hooks": "no.such.module.Hooks"}, ["livesync.E001"]),

@@ -1,19 +1,26 @@
 """The hooks of a site around what clients ask for, the same over every transport."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import msgspec
 import pytest
 
 from livesync.hooks import Context, OpenHooks
-from livesync.protocol.errors import AuthError
+from livesync.protocol.calls import Pull, Push
+from livesync.protocol.errors import AuthError, RefusedError
+from livesync.protocol.events import Cursor
+from livesync.protocol.responses import PullResponse
 from livesync.storage import get_engine, get_readers
 from livesync.transports.routing import websocket_application
 from syncsite.sync_handler import SyncHandler
-from tests.clients import HttpClient, RefusedError, SyncClient, call_http, error_of, sync_query
-from tests.factories import make_events
+from tests.clients import HttpClient, SyncClient, call_http, error_of, sync_query, until
+from tests.clients import RefusedError as HandshakeRefusedError
+from tests.factories import make_event, make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
 from tests.storage import STORE
@@ -96,7 +103,7 @@ class Dial:
             return response.status, response.text
         try:
             await self(store_id, payload=payload)
-        except RefusedError as refusal:
+        except HandshakeRefusedError as refusal:
             return refusal.status, refusal.body
         return 101, ""
 
@@ -274,3 +281,428 @@ async def test_a_context_of_another_store_is_a_bug_that_lets_nobody_in(
 
     assert answer == (400, "UnknownError: the payload could not be validated")
     assert "neither None nor a context of the same store" in caplog.text
+
+
+# what validate_payload is given
+
+
+class Token(msgspec.Struct):
+    """What a client of this site has to send."""
+
+    token: str
+    scope: str = "all"
+
+
+class WithSchema(OpenHooks):
+    """Wants a token."""
+
+    payload_schema = Token
+
+    async def validate_payload(self, payload: Token, context: Context) -> None:
+        assert payload is context.payload
+        if payload != Token("good"):
+            raise AuthError(f"{payload.token} of {payload.scope}")
+
+
+class WithBrokenSchema(OpenHooks):
+    """Has no type that could be read."""
+
+    payload_schema = "Token"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ({"token": "bad"}, "bad of all"),
+        (None, "the payload does not fit: Expected `object`, got `null`"),
+        ({"token": 1}, "the payload does not fit: Expected `str`, got `int` - at `$.token`"),
+        ([], "the payload does not fit: Expected `object`, got `array`"),
+    ],
+)
+async def test_a_payload_of_another_shape_is_refused_first(
+    dial: Dial, tune: Tune, payload: object, reason: str
+) -> None:
+    tune(hooks=HERE + "WithSchema")
+
+    assert await dial.knock(payload=payload) == (400, f"UnknownError: {reason}")
+
+
+async def test_a_payload_of_the_right_shape_is_given_as_its_type(dial: Dial, tune: Tune) -> None:
+    tune(hooks=HERE + "WithSchema")
+
+    assert await (await dial(payload={"token": "good"})).push(make_events(1)) == PUSHED
+
+
+async def test_a_schema_that_is_none_lets_nobody_in(
+    dial: Dial, tune: Tune, caplog: pytest.LogCaptureFixture
+) -> None:
+    tune(hooks=HERE + "WithBrokenSchema")
+
+    answer = await dial.knock(payload={"token": "good"})
+
+    assert answer == (400, "UnknownError: the payload could not be validated")
+    assert "a hook of the site failed: payload_schema" in caplog.text
+
+
+async def test_a_transport_that_is_not_enabled_is_refused(dial: Dial, tune: Tune) -> None:
+    tune(enabled_transports=tuple({"ws", "http", "rpc"} - {dial.transport}))
+
+    refusal = f"UnknownError: the transport {dial.transport} is not enabled"
+    assert await dial.knock() == (400, refusal)
+
+
+# around pushes and pulls
+
+
+class Recording(OpenHooks):
+    """Writes down what it is asked, in order."""
+
+    asked: list[tuple[Any, ...]] = []
+
+    async def validate_payload(self, payload: Any, context: Context) -> None:
+        self.asked.append(("validate_payload", payload, context.headers.get("x-mine")))
+
+    async def stored_store_id(self, store_id: str, context: Context) -> str:
+        self.asked.append(("stored_store_id", store_id, context.headers.get("x-mine")))
+        return f"stored {store_id}"
+
+    async def may_push(self, context: Context) -> bool:
+        self.asked.append(("may_push", context))
+        return True
+
+    async def may_pull(self, context: Context) -> bool:
+        self.asked.append(("may_pull", context))
+        return True
+
+    async def on_push(self, push: Push, context: Context) -> None:
+        self.asked.append(("on_push", push, context))
+
+    async def on_push_response(self, push: Push, context: Context) -> None:
+        self.asked.append(("on_push_response", push, context))
+
+    async def on_pull(self, pull: Pull, context: Context) -> None:
+        self.asked.append(("on_pull", pull, context))
+
+    async def on_pull_response(self, response: PullResponse, context: Context | None) -> None:
+        self.asked.append(("on_pull_response", response, context))
+
+
+class PickingHeaders(Recording):
+    """Makes headers of its own, and is not async."""
+
+    def forward_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:  # type: ignore[override]
+        return {"X-Made": headers["x-mine"] * 2}
+
+
+@pytest.fixture
+def asked() -> list[tuple[Any, ...]]:
+    """What ``Recording`` was asked in this test."""
+    Recording.asked.clear()
+    return Recording.asked
+
+
+def names(asked: list[tuple[Any, ...]]) -> list[str]:
+    return [str(name) for name, *_ in asked]
+
+
+async def test_the_hooks_of_a_push_come_in_order_with_what_it_says(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "Recording", forward_headers=("X-Mine", "absent"))
+    peer = await dial(payload={"a": 1}, headers={"x-mine": "yes", "x-other": "no"})
+    events = make_events(2, args='{"a": [1, 1.0]}')
+
+    assert await peer.push(events, backend_id=None) == PUSHED
+
+    assert names(asked) == [
+        "validate_payload",
+        "stored_store_id",
+        "may_push",
+        "on_push",
+        "on_push_response",
+    ]
+    (_, payload, mine), _, (_, context), (_, push, _), (_, pushed, _) = asked
+    assert (payload, mine) == ({"a": 1}, "yes")
+    assert (push.batch, push.backend_id, pushed) == (
+        [msgspec.structs.replace(event, args='{"a":[1,1.0]}') for event in events],
+        None,
+        push,
+    )
+    assert context.headers == {"x-mine": "yes"}
+    assert (context.store_id, context.stored_store_id) == (STORE, f"stored {STORE}")
+    assert context.payload == {"a": 1}
+    assert all(item[-1] is context for item in asked[3:])
+
+
+async def test_the_hooks_of_a_pull_come_in_order_with_what_it_says(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "Recording", page_max_events=2)
+    peer = await dial()
+    await peer.push([make_event(1, args=None), *make_events(2, after=1)])
+    asked.clear()
+
+    assert await peer.pull() == ([1, 2, 3], SUCCESS)
+
+    seen = [item for item in asked if item[0] not in ("validate_payload", "stored_store_id")]
+    assert names(seen) == ["may_pull", "on_pull", "on_pull_response", "on_pull_response"]
+    (_, context), (_, pull, _), (_, first, _), (_, second, last_context) = seen
+    assert (pull.cursor, pull.live, last_context) == (None, False, context)
+    assert [sent.event for sent in first.events] == [
+        make_event(1, args=None),
+        make_event(2, args='{"text":"hello"}'),
+    ]
+    assert all(sent.created_at.endswith("Z") for sent in first.events)
+    assert (first.remaining, second.remaining) == (1, 0)
+    assert first.store_id == f"stored {STORE}"
+    assert len(first.backend_id) == 21
+
+
+async def test_a_pull_is_seen_with_its_cursor_whatever_history_it_knows(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "Recording")
+
+    _, exit = await (await dial()).pull(("another history", 7))
+
+    assert error_of(exit)["_tag"] == "BackendIdMismatchError"
+    assert names(asked)[-1] == "on_pull"
+    assert asked[-1][1].cursor == Cursor("another history", 7)
+
+
+async def test_the_empty_page_of_an_empty_store_is_not_seen(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "Recording")
+
+    assert await (await dial()).pull() == ([], SUCCESS)
+    assert "on_pull_response" not in names(asked)
+
+
+async def test_a_push_that_does_not_fit_is_seen_but_not_answered(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "Recording")
+
+    exit = await (await dial()).push(make_events(1, after=5))
+
+    assert error_of(exit)["_tag"] == "ServerAheadError"
+    assert names(asked)[-2:] == ["may_push", "on_push"]
+
+
+async def test_a_push_of_nothing_is_answered_but_not_seen(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "Recording")
+
+    assert await (await dial()).push([]) == PUSHED
+    assert names(asked)[-2:] == ["may_push", "on_push_response"]
+
+
+async def test_headers_can_be_picked_by_a_function(
+    dial: Dial, tune: Tune, asked: list[tuple[Any, ...]]
+) -> None:
+    tune(hooks=HERE + "PickingHeaders", forward_headers=("x-mine",))
+
+    await (await dial(headers={"x-mine": "yes"})).push(make_events(1))
+
+    assert asked[-1][-1].headers == {"x-made": "yesyes"}
+
+
+# hooks that raise
+
+
+class Moody(OpenHooks):
+    """Raises where the payload says so, and what it says."""
+
+    def _may_raise(self, name: str, context: Context | None) -> None:
+        if context is not None and context.payload and name in context.payload:
+            raise {
+                "refusal": RefusedError(f"{name} says no"),
+                "auth": AuthError(f"{name} says no"),
+                "bug": KeyError("a secret of the site"),
+                "exit": SystemExit(3),
+                "cancel": asyncio.CancelledError(),
+                "stop": StopIteration(),
+            }[context.payload[name]]
+
+    async def may_push(self, context: Context) -> bool:
+        self._may_raise("may_push", context)
+        return True
+
+    async def may_pull(self, context: Context) -> bool:
+        self._may_raise("may_pull", context)
+        return True
+
+    async def on_push(self, push: Push, context: Context) -> None:
+        self._may_raise("on_push", context)
+
+    async def on_push_response(self, push: Push, context: Context) -> None:
+        self._may_raise("on_push_response", context)
+
+    async def on_pull(self, pull: Pull, context: Context) -> None:
+        self._may_raise("on_pull", context)
+
+    async def on_pull_response(self, response: PullResponse, context: Context | None) -> None:
+        self._may_raise("on_pull_response", context)
+
+
+class MoodyInThreads(Moody):
+    """The same, not async."""
+
+    def on_push(self, push: Push, context: Context) -> None:  # type: ignore[override]
+        self._may_raise("on_push", context)
+
+    def on_pull(self, pull: Pull, context: Context) -> None:  # type: ignore[override]
+        self._may_raise("on_pull", context)
+
+
+@pytest.mark.parametrize("hook", ["may_push", "on_push", "on_push_response"])
+async def test_a_push_that_a_hook_refuses_is_told_so(dial: Dial, tune: Tune, hook: str) -> None:
+    tune(hooks=HERE + "Moody")
+
+    exit = await (await dial(payload={hook: "refusal"})).push(make_events(1))
+
+    assert error_of(exit) == {
+        "_tag": "UnknownError",
+        "cause": {"name": "RefusedError", "message": f"{hook} says no"},
+    }
+    # an answer that fails changes nothing about what was stored before it
+    assert await stored(STORE) == ([1] if hook == "on_push_response" else None)
+
+
+@pytest.mark.parametrize("hook", ["may_pull", "on_pull", "on_pull_response"])
+async def test_a_pull_that_a_hook_refuses_is_told_so(
+    dial: Dial, tune: Tune, store: Store, hook: str
+) -> None:
+    tune(hooks=HERE + "Moody")
+    await store.push(make_events(1))
+    peer = await dial(payload={hook: "auth"})
+
+    for _ in range(2):  # the connection goes on
+        numbers, exit = await peer.pull()
+        assert numbers == []
+        assert error_of(exit)["cause"] == {"name": "AuthError", "message": f"{hook} says no"}
+
+
+@pytest.mark.parametrize("site_hooks", ["Moody", "MoodyInThreads"])
+@pytest.mark.parametrize("mood", ["bug", "exit", "cancel", "stop"])
+async def test_a_hook_with_a_bug_refuses_and_says_nothing(
+    dial: Dial, tune: Tune, site_hooks: str, mood: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tune(hooks=HERE + site_hooks)
+    peer = await dial(payload={"on_push": mood, "on_pull": mood})
+
+    pushed = await peer.push(make_events(1))
+    _, pulled = await peer.pull()
+
+    failed = {"name": "HookFailedError", "message": "the server failed"}
+    assert error_of(pushed) == error_of(pulled) == {"_tag": "UnknownError", "cause": failed}
+    assert "a hook of the site failed: on_push" in caplog.text
+    assert "a hook of the site failed: on_pull" in caplog.text
+    assert await stored(STORE) is None
+
+
+async def test_a_refused_push_harms_none_that_is_stored_with_it(dial: Dial, tune: Tune) -> None:
+    tune(hooks=HERE + "Moody")
+    good, bad = await dial(), await dial(payload={"on_push": "bug"})
+
+    exits = await asyncio.gather(*(peer.push(make_events(1)) for peer in (bad, good)))
+
+    assert exits[1] == PUSHED
+    assert error_of(exits[0])["cause"]["name"] == "HookFailedError"
+    assert await stored(STORE) == [1]
+
+
+# hooks that take their time
+
+
+class Waiting(OpenHooks):
+    """Waits in a thread until the test lets it go on."""
+
+    gate = threading.Event()
+    began: list[int] = []
+    ended: list[int] = []
+
+    def on_push(self, push: Push, context: Context) -> None:  # type: ignore[override]
+        self.began.append(push.batch[0].seq_num)
+        if context.payload == "wait" and push.batch[0].seq_num == 1:
+            assert self.gate.wait(30)
+
+    async def on_push_response(self, push: Push, context: Context) -> None:
+        self.ended.append(push.batch[0].seq_num)
+
+
+@pytest.fixture
+def gate() -> threading.Event:
+    """Holds ``Waiting`` up until it is set."""
+    Waiting.gate.clear()
+    Waiting.began.clear()
+    Waiting.ended.clear()
+    return Waiting.gate
+
+
+async def test_a_slow_hook_keeps_nobody_else_waiting(tune: Tune, gate: threading.Event) -> None:
+    tune(hooks=HERE + "Waiting")
+    async with (
+        SyncClient(websocket_application, STORE, payload="wait") as slow,
+        SyncClient(websocket_application, "another") as other,
+    ):
+        waiting = slow.push(make_events(1))
+        await until(lambda: Waiting.began == [1])
+
+        await slow.ping()
+        assert await SocketPeer(slow).pull() == ([], SUCCESS)
+        assert await other.exit(other.push(make_events(1))) == PUSHED
+        gate.set()
+        assert await slow.exit(waiting) == PUSHED
+
+
+async def test_pushes_of_one_socket_keep_their_order(tune: Tune, gate: threading.Event) -> None:
+    tune(hooks=HERE + "Waiting")
+    async with SyncClient(websocket_application, STORE, payload="wait") as client:
+        requests = [client.push(make_events(1, after=head)) for head in range(5)]
+        await until(lambda: Waiting.began == [1])
+        gate.set()
+
+        assert [await client.exit(request_id) for request_id in requests] == [PUSHED] * 5
+    assert Waiting.began == [1, 2, 3, 4, 5]
+
+
+async def test_a_push_is_seen_through_although_its_client_has_gone(
+    tune: Tune, gate: threading.Event
+) -> None:
+    tune(hooks=HERE + "Waiting")
+    async with SyncClient(websocket_application, STORE, payload="wait") as client:
+        client.push(make_events(1))
+        await until(lambda: Waiting.began == [1])
+
+    gate.set()
+
+    await until(lambda: Waiting.ended == [1])
+    assert await stored(STORE) == [1]
+
+
+class NeverAnswering(OpenHooks):
+    """Waits for what never comes."""
+
+    cancelled: list[bool] = []
+
+    async def on_pull(self, pull: Pull, context: Context) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.append(True)
+
+
+async def test_an_interrupt_ends_the_wait_for_a_hook(tune: Tune) -> None:
+    tune(hooks=HERE + "NeverAnswering")
+    NeverAnswering.cancelled.clear()
+    async with SyncClient(websocket_application, STORE) as client:
+        request_id = client.pull(live=True)
+        await client.ping()
+        client.interrupt(request_id)
+        exit = await client.exit(request_id)
+
+    assert exit["cause"]["_tag"] == "Interrupt"
+    await until(lambda: NeverAnswering.cancelled == [True])
