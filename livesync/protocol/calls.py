@@ -2,26 +2,37 @@
 
 from typing import NamedTuple
 
+from msgspec import Raw
+
 from groundwork.strict_json import JsonError, ShapeError
 from livesync.protocol import messages, rpc
 from livesync.protocol.binding import Binding
 from livesync.protocol.errors import LivesyncError, PayloadMismatchError, StoreMismatchError
 from livesync.protocol.events import Cursor, Event
-from livesync.protocol.messages import Limits
+from livesync.protocol.messages import Limits, PullRequest
 from livesync.protocol.rpc import Request, RequestId
 
 WS_PROCEDURES = "SyncWsRpc"
 HTTP_PROCEDURES = "SyncHttpRpc"
+RPC_PROCEDURES = "SyncDoRpc"
 
-_NAMES = {WS_PROCEDURES: ("Pull", "Push"), HTTP_PROCEDURES: ("Pull", "Push", "Ping")}
+_NAMES = {
+    WS_PROCEDURES: ("Pull", "Push"),
+    HTTP_PROCEDURES: ("Pull", "Push", "Ping"),
+    RPC_PROCEDURES: ("Pull", "Push", "Ping"),
+}
 
 
 class Pull(NamedTuple):
-    """Read what is stored after ``cursor``; if ``live``, stay for what comes."""
+    """Read what is stored after ``cursor``; if ``live``, stay for what comes.
+
+    By RPC ``caller`` names who takes what comes.
+    """
 
     request_id: RequestId
     cursor: Cursor | None
     live: bool
+    caller: str | None = None
 
 
 class Push(NamedTuple):
@@ -33,7 +44,7 @@ class Push(NamedTuple):
 
 
 class PingCall(NamedTuple):
-    """The procedure Ping of the HTTP transport."""
+    """The procedure Ping, over HTTP and by RPC."""
 
     request_id: RequestId
 
@@ -79,10 +90,15 @@ def _read(request: Request, procedures: str, binding: Binding, limits: Limits) -
         binding.check(push.store_id, push.payload)
         return Push(request.request_id, push.backend_id, push.batch)
     if name == "Pull":
-        with_live = procedures == WS_PROCEDURES
-        pull = messages.read_pull(request.payload, with_live=with_live, limits=limits)
+        pull = _read_pull(request.payload, procedures, limits)
         binding.check(pull.store_id, pull.payload)
-        return Pull(request.request_id, pull.cursor, pull.live)
+        return Pull(request.request_id, pull.cursor, pull.live, pull.caller)
     ping = messages.read_ping(request.payload, limits=limits)
     binding.check(ping.store_id, ping.payload)
     return PingCall(request.request_id)
+
+
+def _read_pull(payload: Raw, procedures: str, limits: Limits) -> PullRequest:
+    if procedures == RPC_PROCEDURES:
+        return messages.read_rpc_pull(payload, limits=limits)
+    return messages.read_pull(payload, with_live=procedures == WS_PROCEDURES, limits=limits)

@@ -1,7 +1,7 @@
 """Pull, push and ping shapes: the one place that knows camelCase.
 
-Source: LiveStore sync-cf 0.4.0, ``common/ws-rpc-schema.ts``, ``common/http-rpc-schema.ts`` and
-``common/sync-message-types.ts``.
+Source: LiveStore sync-cf 0.4.0, ``common/ws-rpc-schema.ts``, ``common/http-rpc-schema.ts``,
+``common/do-rpc-schema.ts`` and ``common/sync-message-types.ts``.
 """
 
 import json
@@ -39,13 +39,15 @@ class Limits(NamedTuple):
 class PullRequest(NamedTuple):
     """Read after ``cursor`` (None: from the start); keep it open if ``live``.
 
-    ``payload`` is the client's own, as in its URL; None when the message repeats none.
+    ``payload`` is the client's own, as in its URL; None when the message repeats none. ``caller``
+    is who takes the updates of a live pull by RPC: the id of a Durable Object, or of its like.
     """
 
     store_id: str
     cursor: Cursor | None
     live: bool
     payload: Raw | None = None
+    caller: str | None = None
 
 
 class PushRequest(NamedTuple):
@@ -96,6 +98,19 @@ class _WireLivePull(_WirePull, rename="camel", kw_only=True):
     live: bool
 
 
+class _WireCaller(msgspec.Struct, rename="camel"):
+    binding_name: str
+    durable_object_id: str
+
+
+class _WireRpcContext(msgspec.Struct, rename="camel"):
+    caller_context: _WireCaller
+
+
+class _WireRpcPull(_WirePull, rename="camel", kw_only=True):
+    rpc_context: _WireRpcContext | UnsetType = UNSET
+
+
 class _WirePush(msgspec.Struct, rename="camel"):
     store_id: str
     batch: list[_WireEvent]
@@ -110,6 +125,7 @@ class _WirePing(msgspec.Struct, rename="camel"):
 
 _pull = msgspec.json.Decoder(_WirePull)
 _live_pull = msgspec.json.Decoder(_WireLivePull)
+_rpc_pull = msgspec.json.Decoder(_WireRpcPull)
 _push = msgspec.json.Decoder(_WirePush)
 _ping = msgspec.json.Decoder(_WirePing)
 _cursor = msgspec.json.Decoder(_WireCursor)
@@ -131,6 +147,22 @@ def read_pull(payload: Raw, *, with_live: bool, limits: Limits) -> PullRequest:
     own_payload = _read_payload(wire.payload, limits)
     live = isinstance(wire, _WireLivePull) and wire.live
     return PullRequest(wire.store_id, _read_cursor(wire.cursor), live, own_payload)
+
+
+def read_rpc_pull(payload: Raw, *, limits: Limits) -> PullRequest:
+    """Read the payload of a Pull by RPC, which is live if it says who takes the updates.
+
+    Raises:
+        strict_json.ShapeError: a field is missing or of another type.
+        InvalidCursorError: the cursor's number is negative, its backend id empty or too long.
+    """
+    wire = strict_json.read(payload, _rpc_pull)
+    own_payload = _read_payload(wire.payload, limits)
+    cursor = _read_cursor(wire.cursor)
+    if wire.rpc_context is UNSET:
+        return PullRequest(wire.store_id, cursor, False, own_payload)
+    caller = wire.rpc_context.caller_context.durable_object_id
+    return PullRequest(wire.store_id, cursor, True, own_payload, caller)
 
 
 def read_push(payload: Raw, *, limits: Limits) -> PushRequest:

@@ -117,6 +117,11 @@ def chunk(request_id: RequestId, values: str) -> str:
     return f'{{"_tag":"Chunk","requestId":{json.dumps(request_id)},"values":[{values}]}}'
 
 
+def rpc_chunk(request_id: RequestId, page: str) -> str:
+    """A chunk of a Pull by RPC, where each value repeats the request's id, always as text."""
+    return chunk(request_id, f'{{"rpcRequestId":"{request_id}",{page[1:]}')
+
+
 def chunk_head(request_id: RequestId) -> str:
     """What comes before the values in a chunk; ``CHUNK_TAIL`` comes behind them."""
     return f'{{"_tag":"Chunk","requestId":{json.dumps(request_id)},"values":['

@@ -9,6 +9,7 @@ from msgspec import Raw
 from livesync.protocol.binding import Binding
 from livesync.protocol.calls import (
     HTTP_PROCEDURES,
+    RPC_PROCEDURES,
     WS_PROCEDURES,
     PingCall,
     Pull,
@@ -53,6 +54,19 @@ def test_each_transport_has_its_procedures() -> None:
     assert call("SyncHttpRpc.Pull", seen, **http) == Pull("7", Cursor("id", 3), False)
     assert call("SyncHttpRpc.Push", push_payload(), **http) == Push("7", None, [])
     assert call("SyncHttpRpc.Ping", {"storeId": STORE}, **http) == PingCall("7")
+    by_rpc = {"procedures": RPC_PROCEDURES}
+    assert call("SyncDoRpc.Pull", seen, **by_rpc) == Pull("7", Cursor("id", 3), False)
+    assert call("SyncDoRpc.Push", push_payload(), **by_rpc) == Push("7", None, [])
+    assert call("SyncDoRpc.Ping", {"storeId": STORE}, **by_rpc) == PingCall("7")
+
+
+def test_a_pull_by_rpc_is_live_if_it_says_who_takes_the_updates() -> None:
+    caller = {"bindingName": "CLIENT", "durableObjectId": "abc"}
+    live = pull_payload(rpcContext={"callerContext": caller})
+
+    pull = call("SyncDoRpc.Pull", live, procedures=RPC_PROCEDURES)
+
+    assert pull == Pull("7", None, True, "abc")
 
 
 def test_a_push_carries_its_events() -> None:
@@ -75,6 +89,8 @@ def test_a_push_carries_its_events() -> None:
         (WS_PROCEDURES, ""),
         (HTTP_PROCEDURES, "SyncWsRpc.Pull"),
         (HTTP_PROCEDURES, "x" * 10_000),
+        (RPC_PROCEDURES, "SyncWsRpc.Pull"),
+        (RPC_PROCEDURES, "SyncDoRpc.Unsubscribe"),
     ],
 )
 @pytest.mark.parametrize("request_id", ["7", 7])
@@ -95,10 +111,18 @@ def test_an_unknown_procedure_kills_its_request_and_no_other(
         ("SyncWsRpc.Pull", {}, "missing field 'storeId' at $"),
         ("SyncWsRpc.Pull", pull_payload(cursor=None), "expected an object at $.cursor"),
         ("SyncWsRpc.Push", push_payload(1), "expected an object at $.batch[0]"),
+        ("SyncDoRpc.Pull", pull_payload(rpcContext=None), "expected an object at $.rpcContext"),
+        (
+            "SyncDoRpc.Pull",
+            pull_payload(rpcContext={"callerContext": {"bindingName": "CLIENT"}}),
+            "missing field 'durableObjectId' at $.rpcContext.callerContext",
+        ),
     ],
 )
 def test_a_wrong_shape_kills_its_request(tag: str, payload: Any, defect: str) -> None:
-    assert cause_of(call(tag, payload), "7") == ("Die", defect)
+    procedures, _, _ = tag.partition(".")
+
+    assert cause_of(call(tag, payload, procedures=procedures), "7") == ("Die", defect)
 
 
 def test_what_is_refused_fails_its_request() -> None:
@@ -124,6 +148,9 @@ def test_what_is_refused_fails_its_request() -> None:
         (HTTP_PROCEDURES, "SyncHttpRpc.Pull", pull_payload()),
         (HTTP_PROCEDURES, "SyncHttpRpc.Push", push_payload()),
         (HTTP_PROCEDURES, "SyncHttpRpc.Ping", {}),
+        (RPC_PROCEDURES, "SyncDoRpc.Pull", pull_payload()),
+        (RPC_PROCEDURES, "SyncDoRpc.Push", push_payload()),
+        (RPC_PROCEDURES, "SyncDoRpc.Ping", {}),
     ],
 )
 def test_a_message_that_names_another_store_ends_its_connection(

@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
-from livesync.protocol import rpc
+from livesync.protocol import records, rpc
 from livesync.protocol.binding import Binding
-from livesync.protocol.calls import HTTP_PROCEDURES, PingCall, Pull, Push, Refused, read_call
+from livesync.protocol.calls import (
+    HTTP_PROCEDURES,
+    RPC_PROCEDURES,
+    PingCall,
+    Pull,
+    Push,
+    Refused,
+    read_call,
+)
 from livesync.protocol.errors import BackendIdMismatchError, ServerAheadError
 from livesync.protocol.events import Cursor, Event
 from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits, encode_item, encode_page
@@ -332,3 +340,40 @@ def test_what_the_reference_answers_we_answer_in_the_same_form() -> None:
     # so that a change in the recordings cannot leave this test with nothing to compare
     assert set(compared) == {"Pong", "Chunk", "Exit"}
     assert min(compared.values()) > 50
+
+
+def test_every_request_by_rpc_is_understood() -> None:
+    kinds: dict[str, int] = defaultdict(int)
+
+    for message in vectors.rpc_messages():
+        if message.direction == "c2s":
+            (request,) = rpc.read_messages(
+                records.to_json(message.data, max_chars=MANY, max_depth=64)
+            )
+            assert isinstance(request, Request)
+            binding = Binding(message.value[0]["payload"]["storeId"], {"token": "t"})
+            call = read_call(request, procedures=RPC_PROCEDURES, binding=binding, limits=Limits())
+            kinds[type(call).__name__] += 1
+
+    assert kinds == {"PingCall": 1, "Pull": 5, "Push": 4}
+
+
+def test_what_the_reference_answers_by_rpc_we_answer_in_the_same_form() -> None:
+    compared: dict[str, int] = defaultdict(int)
+
+    for message in vectors.rpc_messages():
+        (value,) = message.value
+        if message.direction == "s2c":
+            text = encode_by_rpc(value)
+            assert json.loads(text or "null") == value
+            compared[value["_tag"]] += 1
+
+    assert compared == {"Chunk": 5, "Exit": 10}
+
+
+def encode_by_rpc(message: dict[str, Any]) -> str | None:
+    """The same message by our encoder."""
+    if message["_tag"] == "Chunk":
+        (value,) = message["values"]
+        return rpc.rpc_chunk(message["requestId"], encode_value(value))
+    return encode(message)
