@@ -1,0 +1,264 @@
+"""RPC in the process: a store called with the bytes that LiveStore's RPC client sends.
+
+What a Durable Object's stub is to the original: ``rpc(bytes)`` gives bytes, or for a pull a stream
+of bytes, each a whole message. A live pull goes on when its stream has been read to the end: what
+is stored from then on is handed to ``sync_update_rpc``, each event once and in order.
+
+    async with StoreRpc("notes", sync_update_rpc=take) as notes:
+        answer = await notes.rpc(request)
+
+Source: LiveStore sync-cf 0.4.0, ``cf-worker/do/transport/do-rpc-server.ts``, and common-cf 0.4.0,
+``do-rpc/server.ts``.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from groundwork.connections import refuse_inside_atomic
+from livesync.conf import get_settings
+from livesync.hooks import Context
+from livesync.protocol import records, rpc
+from livesync.protocol.binding import Binding
+from livesync.protocol.calls import RPC_PROCEDURES, Pull
+from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageUnavailableError
+from livesync.protocol.records import RecordsError
+from livesync.protocol.rpc import Malformed, Message
+from livesync.services.connection import Connection
+from livesync.services.hub import get_hub
+from livesync.services.live_pull import LivePull
+from livesync.transports.answers import Asked, carry_out, read_calls, speaks_for_another
+
+logger = logging.getLogger(__name__)
+
+Update = dict[str, Any]
+TakeUpdate = Callable[[Update], Awaitable[None]]
+TakeUpdateBytes = Callable[[bytes, str], Awaitable[None]]
+
+_AGAIN_EVERY_S = 0.25
+
+
+def read_messages(data: bytes) -> list[Message]:
+    """Read the bytes of a request: one message, or an array of up to 16. Never raises."""
+    tuned = get_settings()
+    depth = tuned.args_max_depth + tuned.payload_max_depth
+    try:
+        text = records.to_json(data, max_chars=tuned.frame_max_bytes, max_depth=depth)
+    except RecordsError as error:
+        return [Malformed(f"not a message: {error}")]
+    return rpc.read_messages(text)
+
+
+def pack(*answers: str) -> bytes:
+    """The bytes of some answers."""
+    return records.from_json(f"[{','.join(answers)}]")
+
+
+def answer_with(
+    asked: Sequence[Asked], connection: Connection
+) -> AsyncIterator[bytes] | Awaitable[bytes]:
+    """What ``asked`` comes to: for a pull a stream of messages, else all answers in one."""
+    answers = carry_out(asked, connection, frame_page=rpc.rpc_chunk)
+    if any(isinstance(call, Pull) for call in asked):
+        return _each(answers)
+    return _all(answers)
+
+
+class StoreRpc:
+    """One store, called by RPC from this process; an async context manager.
+
+    Args:
+        store: the store's id, for calls in the site's own name; or who asks, as
+            ``livesync.services.site.admit`` gives it. Messages that name another store are refused.
+        sync_update_rpc: awaited with each update of a live pull, ``{"_tag": "Chunk", "requestId":
+            ..., "values": [a PullResponse]}``; where a live pull fails, such as after a reset, the
+            last is its ``Exit``. While it runs nothing else is handed over, and little is kept for
+            it: a slow one is read for. If it raises, the live pull ends.
+        sync_update_rpc_bytes: the same for the next generation of clients, which take a message's
+            bytes and the store's id.
+    """
+
+    def __init__(
+        self,
+        store: str | Context,
+        *,
+        sync_update_rpc: TakeUpdate | None = None,
+        sync_update_rpc_bytes: TakeUpdateBytes | None = None,
+    ) -> None:
+        if isinstance(store, str):
+            store = Context(store_id=store, transport="rpc", headers={}, stored_store_id=store)
+        self.context = store
+        self._connection = Connection(store)
+        self._binding = Binding(store.store_id, store.payload)
+        self._take_object = sync_update_rpc
+        self._take_bytes = sync_update_rpc_bytes
+        self._live: dict[str, LiveCall] = {}
+
+    async def rpc(self, data: bytes) -> bytes | AsyncIterator[bytes]:
+        """Carry out a request.
+
+        Args:
+            data: a message, or an array of messages, with or without records; at most
+                ``frame_max_bytes``, as it is and as JSON.
+
+        Returns:
+            The answers; for a pull, and whatever came with it, a stream of them, one after the
+            other as the caller takes them.
+
+        Raises:
+            CommitUnknownError: a push may have been stored, or not.
+            InsideTransactionError: the caller holds a transaction on livesync's database.
+        """
+        refuse_inside_atomic("livesync")
+        asked = read_calls(read_messages(data), procedures=RPC_PROCEDURES, binding=self._binding)
+        speaks_for_another(asked, self.context.store_id)
+        match asked:
+            case [Pull(live=True) as pull] if self._take_object or self._take_bytes:
+                return self._pull_live(pull)
+        answered = answer_with(asked, self._connection)
+        return await answered if isinstance(answered, Awaitable) else answered
+
+    def close(self) -> None:
+        """End every live pull."""
+        for live in tuple(self._live.values()):
+            live.close()
+        self._live.clear()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def _pull_live(self, pull: Pull) -> AsyncIterator[bytes]:
+        live = LiveCall(self._connection, pull, self._hand_over)
+        try:
+            async for answer in live.stored():
+                yield pack(answer)
+        except BaseException:
+            live.close()
+            raise
+        if live.has_failed:
+            live.close()
+            return
+        caller = pull.caller or ""
+        if caller in self._live:
+            self._live[caller].close()  # who pulls again has given up the last one
+        self._live[caller] = live
+        live.go_on()
+
+    async def _hand_over(self, update: str) -> None:
+        if self._take_object is not None:
+            await self._take_object(json.loads(update))
+        if self._take_bytes is not None:
+            await self._take_bytes(pack(update), self.context.store_id)
+
+
+class LiveCall:
+    """One live pull by RPC: what is stored goes into a stream, what comes then to its taker."""
+
+    def __init__(
+        self, connection: Connection, request: Pull, hand_over: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self.turn = asyncio.Lock()
+        self.has_failed = False
+        self._connection = connection
+        self._request = request
+        self._hand_over = hand_over
+        self._pull = LivePull(connection.store_id, request.cursor, self)
+        # pages; None where nothing is left to be read; an error that ends it
+        self._found: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+        self._reading: asyncio.Task[None] | None = None
+        self._delivering: asyncio.Task[None] | None = None
+
+    async def stored(self) -> AsyncIterator[str]:
+        """The stored pages, then the request's Exit, as JSON."""
+        request_id = self._request.request_id
+        try:
+            await self._connection.before_pull(self._request)
+        except LivesyncError as error:
+            self._found.put_nowait(error)
+        else:
+            get_hub().join(self._pull)
+            self.read_again()
+        while isinstance(found := await self._found.get(), str):
+            yield rpc.rpc_chunk(request_id, found)
+            self._pull.ack()
+        self.has_failed = found is not None
+        yield rpc.exit_success(request_id) if found is None else rpc.exit_fail(request_id, found)
+
+    def go_on(self) -> None:
+        """Hand over what comes from now on."""
+        self._delivering = asyncio.create_task(self._deliver())
+
+    def close(self) -> None:
+        """Read and hand over nothing more."""
+        get_hub().leave(self._pull)
+        for task in (self._reading, self._delivering):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+
+    def send_chunk(self, values: str) -> None:
+        self._found.put_nowait(values)
+
+    def is_writable(self) -> bool:
+        return True
+
+    async def wait_until_writable(self) -> None:
+        """It always is: what is not acknowledged is bounded."""
+
+    def read_again(self) -> None:
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            await self._read_until_live()
+        except LivesyncError as error:
+            self._found.put_nowait(error)
+        except Exception as error:
+            logger.exception("a pull of store %r failed", self._pull.store_id)
+            self._found.put_nowait(error)
+        else:
+            self._found.put_nowait(None)
+
+    async def _read_until_live(self) -> None:
+        while True:
+            try:
+                await self._pull.read()
+                return
+            except (StorageUnavailableError, CommitUnknownError) as error:
+                # told, it would end the client's syncing for good; and it passes
+                logger.warning("a pull of store %r failed: %s", self._pull.store_id, error)
+                self._pull.mark_dirty()
+            await asyncio.sleep(_AGAIN_EVERY_S)
+
+    async def _deliver(self) -> None:
+        request_id = self._request.request_id
+        try:
+            while not isinstance(found := await self._found.get(), Exception):
+                if found is not None:
+                    await self._hand_over(rpc.chunk(request_id, found))
+                    self._pull.ack()
+            await self._hand_over(rpc.exit_fail(request_id, found))
+        except Exception:
+            # to go on would leave a gap, to repeat could double what was taken
+            logger.exception("an update of store %r could not be handed over", self._pull.store_id)
+        finally:
+            self.close()
+
+
+async def _each(answers: AsyncIterator[str]) -> AsyncIterator[bytes]:
+    async for answer in answers:
+        yield pack(answer)
+
+
+async def _all(answers: AsyncIterator[str]) -> bytes:
+    return pack(*[answer async for answer in answers])

@@ -1,0 +1,432 @@
+"""What an RPC client meets in the process of the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from livesync.hooks import Context, Hooks
+from livesync.protocol import records
+from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
+from livesync.services import pull as pull_module
+from livesync.services import stores
+from livesync.services.append import get_writer
+from livesync.services.hub import get_hub
+from livesync.storage import get_readers
+from livesync.transports.rpc import StoreRpc
+from tests.clients import error_of, page_numbers, until
+from tests.factories import make_events, option, wire_events
+from tests.integration.livesync.conftest import Store
+from tests.integration.livesync.transports.conftest import Tune
+from tests.rpc_client import RpcClient, decode
+
+SUCCESS = {"_tag": "Success"}
+PUSHED = {"_tag": "Success", "value": {}}
+PONG = {"_tag": "Success", "value": {"_tag": "SyncMessage.Pong"}}
+
+only_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+
+
+class Subscriber:
+    """Takes the updates of one stub.
+
+    Attributes:
+        updates: what was handed over.
+        gate: cleared, it keeps the next update waiting.
+    """
+
+    def __init__(self, store_id: str) -> None:
+        self.updates: list[Any] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.stub = StoreRpc(store_id, sync_update_rpc=self.take)
+        self.client = RpcClient(self.stub.rpc, store_id)
+
+    async def take(self, update: Any) -> None:
+        await self.gate.wait()
+        self.updates.append(update)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the events that were handed over."""
+        return [
+            number
+            for update in self.updates
+            if update["_tag"] == "Chunk"
+            for value in update["values"]
+            for number in page_numbers(value)
+        ]
+
+    async def heard(self, *numbers: int) -> None:
+        """Wait for exactly these events."""
+        await until(lambda: len(self.numbers) >= len(numbers))
+        assert self.numbers == list(numbers)
+
+
+@pytest.fixture
+def client(store: Store) -> RpcClient:
+    """A client without live pulls."""
+    return RpcClient(StoreRpc(store.id).rpc, store.id)
+
+
+@pytest.fixture
+async def subscriber(store: Store) -> AsyncIterator[Subscriber]:
+    subscriber = Subscriber(store.id)
+    async with subscriber.stub:
+        yield subscriber
+
+
+def numbers_of(chunks: list[Any]) -> list[int]:
+    return [number for chunk in chunks for number in page_numbers(chunk["values"][0])]
+
+
+async def test_what_is_pushed_is_pulled(client: RpcClient, store: Store) -> None:
+    assert await client.push(make_events(3)) == PUSHED
+
+    chunk, exit = await client.pull()
+
+    (page,) = chunk["values"]
+    assert [item["eventEncoded"] for item in page["batch"]] == wire_events(make_events(3))
+    assert page["rpcRequestId"] == "1"
+    assert page["pageInfo"] == {"_tag": "NoMore"}
+    assert page["backendId"] == await store.backend_id()
+    assert exit == {"_tag": "Exit", "requestId": "1", "exit": SUCCESS}
+
+
+async def test_a_pull_goes_on_behind_its_cursor_page_by_page(
+    client: RpcClient, store: Store
+) -> None:
+    await client.push(make_events(250))
+
+    *chunks, _ = await client.pull((await store.backend_id(), 20))
+
+    assert numbers_of(chunks) == list(range(21, 251))
+    remaining = [chunk["values"][0]["pageInfo"].get("remaining") for chunk in chunks]
+    assert remaining == [130, 30, None]
+
+
+@only_sqlite
+async def test_a_ping_is_answered(client: RpcClient) -> None:
+    assert await client.ping() == PONG
+    assert await client.send({"_tag": "Ping"}) == [{"_tag": "Pong"}]
+
+
+async def test_errors_are_those_of_the_other_transports(client: RpcClient, store: Store) -> None:
+    await client.push(make_events(3))
+
+    behind = await client.push(make_events(1))
+    elsewhere = await client.push(make_events(1, after=3), backend_id="another")
+    *_, exit = await client.pull(("another", 2))
+
+    assert error_of(behind) == {
+        "_tag": "ServerAheadError",
+        "minimumExpectedNum": 3,
+        "providedNum": 0,
+    }
+    for error in (error_of(elsewhere), error_of(exit["exit"])):
+        assert error == {
+            "_tag": "BackendIdMismatchError",
+            "expected": await store.backend_id(),
+            "received": "another",
+        }
+
+
+@only_sqlite
+async def test_a_client_of_the_next_generation_is_answered_in_its_dialect(
+    client: RpcClient,
+) -> None:
+    chunk, exit = await client.send(client.request("Pull", {"cursor": option(None)}, 7))
+
+    assert (chunk["requestId"], chunk["values"][0]["rpcRequestId"]) == (7, "7")
+    assert exit == {"_tag": "Exit", "requestId": 7, "exit": {"_tag": "Success", "value": None}}
+
+
+@only_sqlite
+async def test_several_requests_are_carried_out_in_their_order(
+    client: RpcClient, store: Store
+) -> None:
+    requests = [
+        client.request(
+            "Push", {"batch": wire_events([event]), "backendId": option(None)}, str(number)
+        )
+        for number, event in enumerate(make_events(3))
+    ]
+
+    answers = await client.send(*requests, client.request("Ping", {}, "9"))
+
+    assert [answer["requestId"] for answer in answers] == ["0", "1", "2", "9"]
+    assert [answer["exit"] for answer in answers] == [PUSHED] * 3 + [PONG]
+    assert await store.numbers() == [1, 2, 3]
+
+
+@only_sqlite
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x91", records.encode([{"_tag": "Nope"}])])
+async def test_what_is_no_message_is_told_so(client: RpcClient, data: bytes) -> None:
+    (answer,) = await client.send_bytes(data)
+
+    assert answer["_tag"] == "Defect"
+
+
+@pytest.mark.parametrize("other", ["taken", "new", "sto\u0301re", " store"])
+@pytest.mark.parametrize("procedure", ["Pull", "Push", "Ping"])
+async def test_b77_a_request_for_another_store_reads_and_writes_nothing(
+    client: RpcClient, store: Store, procedure: str, other: str
+) -> None:
+    taken = Store("taken")
+    await taken.push(make_events(2))
+    payload = {"cursor": option(None), "backendId": option(None), "storeId": other}
+    payload["batch"] = wire_events(make_events(1, client_id="canary"))
+
+    (answer,) = await client.send(client.request(procedure, payload))
+
+    assert error_of(answer["exit"])["cause"]["name"] == "StoreMismatchError"
+    assert "canary" not in str(answer)
+    assert await get_readers().run(lambda: list(stores.all_store_ids())) == ["taken"]
+    assert await taken.numbers() == [1, 2]
+
+
+@only_sqlite
+async def test_b78_a_request_with_another_payload_is_refused(store: Store) -> None:
+    known = Context(
+        store_id=store.id,
+        transport="rpc",
+        headers={},
+        payload={"user": 1},
+        stored_store_id=store.id,
+    )
+    client = RpcClient(StoreRpc(known).rpc, store.id)
+
+    (same,) = await client.send(client.request("Ping", {"payload": {"user": 1}}))
+    (other,) = await client.send(client.request("Ping", {"payload": {"user": 2}}))
+
+    assert same["exit"] == PONG
+    assert error_of(other["exit"])["cause"]["name"] == "PayloadMismatchError"
+
+
+@only_sqlite
+async def test_nobody_is_told_what_became_of_an_unknown_commit(
+    client: RpcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise CommitUnknownError
+
+    monkeypatch.setattr(get_writer(), "_commit", fail)
+
+    with pytest.raises(CommitUnknownError):
+        await client.push(make_events(1))
+
+
+async def test_a_live_pull_hears_each_event_once_and_in_order(
+    subscriber: Subscriber, client: RpcClient
+) -> None:
+    await client.push(make_events(2))
+
+    *chunks, exit = await subscriber.client.pull_live()
+    for number in range(2, 30):
+        await client.push(make_events(1, after=number))
+
+    assert (numbers_of(chunks), exit["exit"]) == ([1, 2], SUCCESS)
+    await subscriber.heard(*range(3, 31))
+    first = subscriber.updates[0]
+    assert (first["_tag"], first["requestId"]) == ("Chunk", "1")
+    assert set(first["values"][0]) == {"batch", "pageInfo", "backendId"}
+
+
+async def test_what_comes_while_the_stored_pages_are_read_is_not_missed(
+    subscriber: Subscriber, client: RpcClient
+) -> None:
+    await client.push(make_events(150))
+    request = subscriber.client.pull_request(None, caller="me")
+    stream = await subscriber.stub.rpc(records.encode([request]))
+    assert not isinstance(stream, bytes)
+    stored: list[int] = []
+    head = 150
+
+    async for data in stream:  # a push before each message is taken, the Exit included
+        stored += numbers_of([one for one in decode(data) if one["_tag"] == "Chunk"])
+        await client.push(make_events(1, after=head))
+        head += 1
+    await client.push(make_events(1, after=head))
+    await until(lambda: len(stored) + len(subscriber.numbers) > head)
+
+    assert stored + subscriber.numbers == list(range(1, head + 2))
+
+
+async def test_a_push_of_another_process_is_heard_of(subscriber: Subscriber, store: Store) -> None:
+    await store.push(make_events(1))
+    await subscriber.client.pull_live()
+
+    await store.push_elsewhere(make_events(2, after=1))
+    await get_hub().reconcile()
+
+    await subscriber.heard(2, 3)
+
+
+@only_sqlite
+async def test_every_subscriber_of_a_store_hears_of_a_push(store: Store, client: RpcClient) -> None:
+    subscribers = [Subscriber(store.id) for _ in range(5)]
+    for one in subscribers:
+        await one.client.pull_live()
+
+    await client.push(make_events(2))
+
+    for one in subscribers:
+        await one.heard(1, 2)
+        one.stub.close()
+    assert get_hub().count() == 0
+
+
+@only_sqlite
+async def test_who_pulls_again_is_heard_of_once(subscriber: Subscriber, client: RpcClient) -> None:
+    await subscriber.client.pull_live(id="1")
+    await subscriber.client.pull_live(id="2")
+    await subscriber.client.pull_live(id="3", caller="another")
+
+    await client.push(make_events(1))
+
+    await until(lambda: len(subscriber.updates) == 2)
+    assert {update["requestId"] for update in subscriber.updates} == {"2", "3"}
+    assert get_hub().count() == 2
+
+
+@only_sqlite
+async def test_who_leaves_before_the_end_of_the_pages_hears_nothing(
+    subscriber: Subscriber, client: RpcClient
+) -> None:
+    await client.push(make_events(150))
+    request = subscriber.client.pull_request(None, caller="me")
+    stream = await subscriber.stub.rpc(records.encode([request]))
+    assert not isinstance(stream, bytes)
+
+    await anext(stream)
+    await stream.aclose()  # type: ignore[attr-defined] # it is a generator
+
+    assert get_hub().count() == 0
+
+
+@only_sqlite
+async def test_without_a_taker_a_live_pull_ends_with_its_pages(
+    client: RpcClient, store: Store
+) -> None:
+    *_, exit = await client.pull_live()
+
+    assert exit["exit"] == SUCCESS
+    assert get_hub().count() == 0
+
+
+@only_sqlite
+async def test_the_next_generation_takes_bytes_and_the_store(
+    store: Store, client: RpcClient
+) -> None:
+    taken: list[tuple[bytes, str]] = []
+
+    async def take(data: bytes, store_id: str) -> None:
+        taken.append((data, store_id))
+
+    async with StoreRpc(store.id, sync_update_rpc_bytes=take) as stub:
+        await RpcClient(stub.rpc, store.id).pull_live()
+        await client.push(make_events(1))
+        await until(lambda: bool(taken))
+
+    ((data, store_id),) = taken
+    (update,) = decode(data)
+    assert (store_id, update["_tag"], numbers_of([update])) == (store.id, "Chunk", [1])
+
+
+@only_sqlite
+async def test_a_slow_taker_costs_a_cursor_and_misses_nothing(
+    subscriber: Subscriber, client: RpcClient, tune: Tune
+) -> None:
+    tune(live_window_chunks=2)
+    await subscriber.client.pull_live()
+    subscriber.gate.clear()
+
+    for number in range(20):
+        await client.push(make_events(1, after=number))
+    (live,) = subscriber.stub._live.values()
+    assert live._found.qsize() <= 3
+    subscriber.gate.set()
+
+    await subscriber.heard(*range(1, 21))
+
+
+@only_sqlite
+async def test_a_taker_that_fails_ends_its_live_pull(
+    store: Store, client: RpcClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(update: Any) -> None:
+        raise ValueError("the taker is broken")
+
+    stub = StoreRpc(store.id, sync_update_rpc=fail)
+    await RpcClient(stub.rpc, store.id).pull_live()
+
+    await client.push(make_events(1))
+
+    await until(lambda: get_hub().count() == 0)
+    assert "the taker is broken" in caplog.text
+
+
+async def test_a_reset_ends_a_live_pull(
+    subscriber: Subscriber, client: RpcClient, store: Store
+) -> None:
+    await client.push(make_events(1))
+    await subscriber.client.pull_live()
+
+    await get_readers().run(stores.reset_store, store.id)
+    await until(lambda: bool(subscriber.updates))
+
+    (update,) = subscriber.updates
+    assert error_of(update["exit"])["expected"] == await store.backend_id()
+    assert get_hub().count() == 0
+
+
+@only_sqlite
+async def test_a_live_pull_survives_a_database_that_was_away(
+    subscriber: Subscriber, client: RpcClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.push(make_events(1))
+    await subscriber.client.pull_live()
+    read, is_away = pull_module._read_slice, asyncio.Event()
+    faults: list[None] = []
+
+    def fail(*args: Any) -> Any:
+        if is_away.is_set():
+            faults.append(None)
+            raise StorageUnavailableError
+        return read(*args)
+
+    monkeypatch.setattr(pull_module, "_read_slice", fail)
+    is_away.set()
+    await store.push_elsewhere(make_events(2, after=1))
+    (live,) = subscriber.stub._live.values()
+    live._pull.mark_dirty()
+    await until(lambda: bool(faults))
+    is_away.clear()
+
+    await subscriber.heard(2, 3)
+
+
+class Wary(Hooks):
+    """Lets nobody push."""
+
+    async def may_push(self, context: Context) -> bool:
+        return False
+
+    async def may_pull(self, context: Context) -> bool:
+        return context.transport != "rpc"
+
+
+@only_sqlite
+async def test_the_sites_hooks_are_asked(client: RpcClient, store: Store, tune: Tune) -> None:
+    tune(hooks=f"{__name__}.Wary")
+    stub = StoreRpc(store.id, sync_update_rpc=Subscriber(store.id).take)
+    client = RpcClient(stub.rpc, store.id)
+
+    pushed = await client.push(make_events(1))
+    (pulled,) = await client.pull()
+    (live,) = await client.pull_live()
+
+    for exit in (pushed, pulled["exit"], live["exit"]):
+        assert error_of(exit)["cause"]["name"] == "AuthError"
+    assert get_hub().count() == 0
