@@ -1,7 +1,8 @@
 """Who answers a request, decided by path and query before Django sees it.
 
 The admin, the API and static files keep their own paths. On every other path the search parameters
-alone decide, as with the original: a valid sync query goes to livesync, whatever the path.
+alone decide, as with the original: a valid sync query goes to livesync, whatever the path. RPC, to
+which the original has no path, has one of the reserved.
 
 Source: LiveStore sync-cf 0.4.0, ``cf-worker/worker.ts`` (``makeWorker``).
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from chatstate.transports.routing import PATH as CHAT_PATH
 from livesync.transports.access import read_sync_request
 from livesync.transports.cors import asgi_origin_headers
+from livesync.transports.routing import RPC_PATH
 from syncsite.asgi_types import Application, Receive, Scope, Send
 from syncsite.health import answer_health
 from syncsite.hosts import is_host_allowed
@@ -27,11 +29,12 @@ INVALID_HOST = "Invalid host"
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """The site's ASGI application: four others behind one door."""
+    """The site's ASGI application: five others behind one door."""
 
     site: Application
     sync_http: Application
     sync_websocket: Application
+    rpc_websocket: Application
     chat_websocket: Application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +52,8 @@ class Entrance:
             await answer(scope, send, 400, INVALID_HOST)
         elif path_of(scope) == HEALTH_PATH:
             await answer_health(scope, send)
+        elif path_of(scope) == RPC_PATH:
+            await self.sync_http(scope, receive, send)
         elif is_reserved(scope):
             await self.site(scope, receive, send)
         elif is_sync(scope):
@@ -64,6 +69,8 @@ class Entrance:
             await refuse_websocket(scope, receive, send, 400, INVALID_HOST)
         elif path_of(scope) == CHAT_PATH:
             await self.chat_websocket(scope, receive, send)
+        elif path_of(scope) == RPC_PATH:
+            await self.rpc_websocket(scope, receive, send)
         elif is_reserved(scope) or not is_sync(scope):
             await refuse_websocket(scope, receive, send, 400, INVALID_PATH)
         else:

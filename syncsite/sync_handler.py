@@ -20,7 +20,7 @@ from livesync.transports.cors import asgi_origin_headers
 from syncsite.asgi_types import Receive, Scope, Send
 from syncsite.plain_answers import answer
 
-URLCONF = "livesync.transports.urls"
+URLCONF = "syncsite.sync_urls"
 BODY_TIMEOUT_S = 30.0
 
 
@@ -29,7 +29,7 @@ class ClientLeftError(Exception):
 
 
 class SyncHandler(ASGIHandler):
-    """Answers on livesync's own URLconf."""
+    """Answers on a URLconf of its own, which holds nothing but livesync."""
 
     def load_middleware(self, is_async: bool = False) -> None:
         self._view_middleware: list[Any] = []

@@ -317,13 +317,15 @@ async def call_http(
     body: object = b"",
     *,
     method: str = "POST",
+    path: str = "/",
     headers: Mapping[str, str] | None = None,
     client: tuple[str, int] | None = ("127.0.0.1", 50_000),
 ) -> Response:
     """Make one HTTP request; a body that is no bytes is sent as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
     sent = {"content-type": "application/json", "content-length": str(len(data)), **(headers or {})}
-    scope = make_scope("http", query, sent, scheme="http", method=method, client=client)
+    more = {"scheme": "http", "method": method, "path": path, "client": client}
+    scope = make_scope("http", query, sent, **more)
     to_application: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     to_application.put_nowait({"type": "http.request", "body": data, "more_body": False})
     messages: list[Mapping[str, Any]] = []

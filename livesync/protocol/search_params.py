@@ -23,7 +23,8 @@ _REFUSED_CATEGORIES = frozenset(
     {"Cc", "Cs", "Zl", "Zp"}
 )  # break a header, UTF-8 or a line of a log
 
-Transport = Literal["ws", "http"]
+Transport = Literal["ws", "http", "rpc"]
+"""How a client talks. A URL says ``ws`` or ``http``; where RPC is its path says so."""
 
 
 class SyncRequest(NamedTuple):

@@ -26,6 +26,7 @@ from livesync.protocol.errors import (
 )
 from livesync.protocol.messages import PUSH_ACK
 from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
+from livesync.protocol.search_params import Transport
 from livesync.protocol.session import Session
 from livesync.services.connection import Connection
 from livesync.services.hub import get_hub
@@ -42,6 +43,8 @@ _NEVER = float("inf")
 class SyncConsumer(FrameConsumer):
     """One WebSocket on one store. It carries frames; the session decides what they mean."""
 
+    transport: Transport = "ws"
+
     _answered_at: float
     _drains_since: float
 
@@ -51,6 +54,7 @@ class SyncConsumer(FrameConsumer):
             await self.refuse(400, "Invalid path")
             return False
         try:
+            request = request._replace(transport=self.transport)
             context = await check_access(request, self.scope)
         except AccessRefusedError as refusal:
             await self.refuse(refusal.status, str(refusal))
@@ -179,6 +183,12 @@ class SyncConsumer(FrameConsumer):
         open_pull = OpenPull(self, pull)
         self._pulls[pull.request_id] = open_pull
         open_pull.start()
+
+
+class UpdatesConsumer(SyncConsumer):
+    """The same for those who call by RPC: a chunk of a live pull is what their callback takes."""
+
+    transport: Transport = "rpc"
 
 
 class OpenPull:

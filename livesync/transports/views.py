@@ -20,11 +20,10 @@ from livesync.protocol.rpc import Malformed, Message, TooMany
 from livesync.services.connection import Connection
 from livesync.transports import cors
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
-from livesync.transports.answers import Asked, carry_out, read_calls, speaks_for_another
+from livesync.transports.answers import Asked, Framing, carry_out, read_calls, speaks_for_another
 
 logger = logging.getLogger(__name__)
 
-_JSON = "application/json"
 _OUTCOME_UNKNOWN = "the outcome of the push is not known"
 
 
@@ -36,14 +35,61 @@ class SyncView(AsyncAPIView):
     throttle_classes = ()
     http_method_names = ["post", "options"]
 
+    procedures = HTTP_PROCEDURES
+    media_type = "application/json"
+    answer_type = media_type
+    frame_page: Framing = staticmethod(rpc.chunk)
+
     async def post(self, request: Request) -> HttpResponseBase:
         """Carry out the messages of the body; a pull's pages are streamed."""
         url = self.sync_request
         connection = Connection(await check_access(url, _scope(request)))
+        messages = self.read_messages(_read_body(request, self.media_type))
+        _refuse_too_many(messages)
         binding = Binding(url.store_id, url.payload)
-        asked = read_calls(_read_body(request), procedures=HTTP_PROCEDURES, binding=binding)
-        _refuse_foreign(asked, url.store_id)
-        return await _respond(carry_out(asked, connection))
+        asked = read_calls(messages, procedures=self.procedures, binding=binding)
+        if speaks_for_another(asked, url.store_id):
+            raise AccessRefusedError(
+                403, "the request speaks for another store or payload than its URL"
+            )
+        return await self.respond(asked, connection)
+
+    def read_messages(self, body: bytes) -> list[Message]:
+        """Read the body."""
+        try:
+            return rpc.read_messages(decode_utf8(body))
+        except JsonError as error:
+            return [Malformed(f"not a message: {error}")]
+
+    async def respond(self, asked: Sequence[Asked], connection: Connection) -> HttpResponseBase:
+        """One body if there is one page or none; a stream, whose length nobody knows, for more."""
+        answers = carry_out(asked, connection, frame_page=self.frame_page)
+        first: list[str] = []
+        async for answer in answers:
+            first.append(answer)
+            if len(first) > 2:
+                stream = self.stream(first, answers)
+                return StreamingHttpResponse(stream, content_type=self.answer_type)
+        return HttpResponse(self.whole(first), content_type=self.answer_type)
+
+    def whole(self, answers: Sequence[str]) -> str | bytes:
+        """All answers in one body."""
+        return f"[{','.join(answers)}]"
+
+    async def stream(
+        self, first: list[str], rest: AsyncIterator[str]
+    ) -> AsyncIterator[str | bytes]:
+        """The same in pieces; ``first`` is taken apart."""
+        yield f"[{first.pop(0)}"
+        while first:  # one by one, so that a client that reads slowly has one page here
+            yield f",{first.pop(0)}"
+        try:
+            async for answer in rest:
+                yield f",{answer}"
+        except CommitUnknownError:
+            # too late for another status; a defect answers no request
+            yield f",{rpc.defect(_OUTCOME_UNKNOWN)}"
+        yield "]"
 
     async def options(  # type: ignore[override] # its dispatch awaits the handlers
         self, request: Request, *args: Any, **kwargs: Any
@@ -86,54 +132,23 @@ class SyncView(AsyncAPIView):
         return response
 
 
-def _read_body(request: Request) -> list[Message]:
+def _read_body(request: Request, media_type: str) -> bytes:
     limit = get_settings().frame_max_bytes
     # not .body, which has a limit of its own, for forms
-    body = request._request.read(limit + 1)
+    body: bytes = request._request.read(limit + 1)
     if len(body) > limit:
         raise AccessRefusedError(413, f"a body has at most {limit} bytes")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise AccessRefusedError(415, "compressed bodies are not read")
-    if request.content_type.partition(";")[0].strip().lower() != _JSON:
-        raise AccessRefusedError(415, f"the body must be {_JSON}")
-    try:
-        messages = rpc.read_messages(decode_utf8(body))
-    except JsonError as error:
-        return [Malformed(f"not a message: {error}")]
+    if request.content_type.partition(";")[0].strip().lower() != media_type:
+        raise AccessRefusedError(415, f"the body must be {media_type}")
+    return body
+
+
+def _refuse_too_many(messages: Sequence[Message]) -> None:
     for message in messages:
         if isinstance(message, TooMany):
             raise AccessRefusedError(400, message.reason)
-    return messages
-
-
-def _refuse_foreign(asked: Sequence[Asked], store_id: str) -> None:
-    if speaks_for_another(asked, store_id):
-        raise AccessRefusedError(
-            403, "the request speaks for another store or payload than its URL"
-        )
-
-
-async def _respond(answers: AsyncIterator[str]) -> HttpResponseBase:
-    """One body if there is one page or none; a stream, whose length nobody knows, for more."""
-    first: list[str] = []
-    async for answer in answers:
-        first.append(answer)
-        if len(first) > 2:
-            return StreamingHttpResponse(_as_array(first, answers), content_type=_JSON)
-    return HttpResponse(f"[{','.join(first)}]", content_type=_JSON)
-
-
-async def _as_array(first: list[str], rest: AsyncIterator[str]) -> AsyncIterator[str]:
-    yield f"[{first.pop(0)}"
-    while first:  # one by one, so that a client that reads slowly has one page here
-        yield f",{first.pop(0)}"
-    try:
-        async for answer in rest:
-            yield f",{answer}"
-    except CommitUnknownError:
-        # too late for another status; a defect answers no request
-        yield f",{rpc.defect(_OUTCOME_UNKNOWN)}"
-    yield "]"
 
 
 def _scope(request: Request) -> dict[str, Any]:

@@ -23,13 +23,17 @@ class Recorder:
 
 
 class Door:
-    """An entrance with four recorders behind it."""
+    """An entrance with five recorders behind it."""
 
     def __init__(self) -> None:
         self.site, self.sync_http, self.sync_websocket = Recorder(), Recorder(), Recorder()
-        self.chat_websocket = Recorder()
+        self.rpc_websocket, self.chat_websocket = Recorder(), Recorder()
         self.entrance = Entrance(
-            self.site, self.sync_http, self.sync_websocket, self.chat_websocket
+            site=self.site,
+            sync_http=self.sync_http,
+            sync_websocket=self.sync_websocket,
+            rpc_websocket=self.rpc_websocket,
+            chat_websocket=self.chat_websocket,
         )
         self.sent: list[dict[str, Any]] = []
 
@@ -95,6 +99,15 @@ async def test_a_sync_query_on_any_other_path_goes_to_livesync(
     await door.http(path, SYNC, method)
 
     assert door.sync_http.paths == [path]
+
+
+@pytest.mark.parametrize("query", [b"", SYNC])
+async def test_the_path_of_rpc_is_livesyncs_whatever_the_query(door: Door, query: bytes) -> None:
+    await door.http("/api/sync/v1/rpc", query, "POST")
+    await door.websocket("/api/sync/v1/rpc", query)
+
+    assert door.sync_http.paths == door.rpc_websocket.paths == ["/api/sync/v1/rpc"]
+    assert door.site.paths == door.sync_websocket.paths == []
 
 
 async def test_a_websocket_with_a_sync_query_goes_to_livesync(door: Door) -> None:
