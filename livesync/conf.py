@@ -73,6 +73,10 @@ class LivesyncSettings:
     """Most bytes of pushes, about, that wait in a process to be stored; above, a push is told to
     try again later."""
 
+    signals_max_bytes: int = 67_108_864
+    """Most bytes of Django signals, about, that wait in a process for slow receivers; above, they
+    are dropped."""
+
     requests_per_socket: int = 64
     """Most pushes and pulls under way on one socket, live pulls not counted."""
 

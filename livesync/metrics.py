@@ -41,6 +41,10 @@ CLIENT_AHEAD = Counter(
     "livesync_client_ahead_total", "Reads of a client that has seen more than is stored."
 )
 
+SIGNALS_DROPPED = Counter(
+    "livesync_signals_dropped_total", "Django signals that were not sent: too many were waiting."
+)
+
 LIVE_PULLS = Gauge("livesync_live_pulls", "Open live pulls.", multiprocess_mode="livesum")
 HINT_FAULTS = Counter("livesync_hint_faults_total", "Calls of the channel layer that failed.")
 HINTS_DEGRADED = Gauge(

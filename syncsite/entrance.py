@@ -7,9 +7,11 @@ which the original has no path, has one of the reserved.
 Source: LiveStore sync-cf 0.4.0, ``cf-worker/worker.ts`` (``makeWorker``).
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from chatstate.transports.routing import PATH as CHAT_PATH
+from livesync.services.announcer import get_announcer
 from livesync.transports.access import read_sync_request
 from livesync.transports.cors import asgi_origin_headers
 from livesync.transports.routing import RPC_PATH
@@ -94,11 +96,15 @@ def path_of(scope: Scope) -> str:
 
 
 async def live(scope: Scope, receive: Receive, send: Send) -> None:
-    """Follow the server's start and stop; there is nothing to do, as not every server tells."""
+    """Follow the server's start and stop; not every server tells, so little depends on it.
+
+    At the stop, receivers of signals hear of what has happened: a worker runs no ``atexit``.
+    """
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         else:
+            await asyncio.to_thread(get_announcer().stop)
             await send({"type": "lifespan.shutdown.complete"})
             return

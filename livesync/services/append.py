@@ -17,6 +17,7 @@ from livesync.protocol.errors import (
     StorageUnavailableError,
     StoreHeldError,
 )
+from livesync.services.announcer import announce_appended
 from livesync.storage import get_engine
 from livesync.storage.engine import Append, Appended, Engine
 from livesync.storage.faults import overloaded
@@ -93,3 +94,4 @@ def _announce(appended: Sequence[Appended]) -> None:
     metrics.PUSHED_EVENTS.inc(sum(pushes))
     for listener in tuple(_listeners):
         listener(appended)
+    announce_appended(appended)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from groundwork.visible_text import visible
 from livesync.protocol.errors import StoreNotFoundError
 from livesync.services import hints
+from livesync.services.announcer import announce_reset
 from livesync.services.hints import Hint
 from livesync.services.hub import all_hubs
 from livesync.storage import get_engine
@@ -74,4 +75,5 @@ def reset_store(store_id: str, *, by: str = "code of the site") -> Reset:
     for hub in all_hubs():
         hub.hint_from_thread(hint)
     hints.send_hint(hint)
+    announce_reset(done, by=by)
     return done

@@ -31,7 +31,10 @@ class Append(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """A stored batch: it continues ``parent`` and has moved the store's head to ``head``."""
+    """A stored batch: it continues ``parent`` and has moved the store's head to ``head``.
+
+    ``made_store`` says that the store was not there before.
+    """
 
     store_id: str
     backend_id: str
@@ -39,6 +42,7 @@ class Appended(NamedTuple):
     head: int
     batch: Sequence[Event]
     created_at: str
+    made_store: bool = False
 
 
 class StoreState(NamedTuple):

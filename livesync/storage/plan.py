@@ -1,6 +1,6 @@
 """What a commit will write, decided from the rows of the locked stores; no I/O here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +25,7 @@ class StoreRow(msgspec.Struct):
     event_count: int
     byte_count: int
     place: str = Place.DATABASE
+    is_new: bool = False
 
 
 class EventRow(NamedTuple):
@@ -84,9 +85,23 @@ def _decide(append: Append, store: StoreRow, plan: Plan) -> Appended:
         check_backend_id(append.backend_id, stored=store.backend_id)
         store.head = admit(store.head, append.batch)
         _add_rows(append.batch, store, plan)
+    made_store, store.is_new = store.is_new, False  # by the first of its appends alone
     return Appended(
-        append.store_id, store.backend_id, parent, store.head, append.batch, plan.created_at
+        append.store_id,
+        store.backend_id,
+        parent,
+        store.head,
+        append.batch,
+        plan.created_at,
+        made_store,
     )
+
+
+def mark_new(stores: dict[str, StoreRow], backend_ids: Collection[str]) -> dict[str, StoreRow]:
+    """Mark those rows of just now that have one of these ids; another process made the others."""
+    for store in stores.values():
+        store.is_new = store.backend_id in backend_ids
+    return stores
 
 
 def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:

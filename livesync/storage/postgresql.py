@@ -26,7 +26,7 @@ from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError
 from livesync.storage.places import check_place
-from livesync.storage.plan import EventRow, Plan, StoreRow
+from livesync.storage.plan import EventRow, Plan, StoreRow, mark_new
 
 LOCK_STORES = """
     SELECT id, store_id, generation, backend_id, head, event_count, byte_count, place
@@ -114,7 +114,7 @@ def lock_stores(
         with driver.pipeline():
             execute(driver, INSERT_STORES, (now, missing, backend_ids))
             locked = execute(driver, LOCK_STORES, (missing,))
-        stores |= _rows_by_id(locked)
+        stores |= mark_new(_rows_by_id(locked), backend_ids)
     return stores
 
 
@@ -193,13 +193,14 @@ def states(connection: BaseDatabaseWrapper, store_ids: Sequence[str]) -> dict[st
 
 
 def _make_unless_held(driver: Driver, store_id: str, now: datetime) -> dict[str, StoreRow]:
+    backend_id = new_backend_id()
     execute(driver, "SAVEPOINT without_store")
     try:
-        execute(driver, INSERT_STORES, (now, [store_id], [new_backend_id()]))
+        execute(driver, INSERT_STORES, (now, [store_id], [backend_id]))
     except psycopg.errors.LockNotAvailable:  # another transaction is making it
         execute(driver, "ROLLBACK TO SAVEPOINT without_store")
         return {}
-    return _rows_by_id(execute(driver, LOCK_FREE_STORES, ([store_id],)))
+    return mark_new(_rows_by_id(execute(driver, LOCK_FREE_STORES, ([store_id],))), [backend_id])
 
 
 def _event_texts(rows: Sequence[EventRow]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError
 from livesync.storage.places import check_place
-from livesync.storage.plan import EventRow, Plan, StoreRow
+from livesync.storage.plan import EventRow, Plan, StoreRow, mark_new
 
 SELECT_STORES = """
     SELECT id, store_id, generation, backend_id, head, event_count, byte_count, place
@@ -69,8 +69,9 @@ def lock_stores(
     missing = [store_id for store_id in store_ids if store_id not in stores]
     if missing:
         created_at = connection.ops.adapt_datetimefield_value(now)
-        driver.executemany(INSERT_STORE, [(s, new_backend_id(), created_at) for s in missing])
-        stores |= _select_stores(driver, missing)
+        backend_ids = {store_id: new_backend_id() for store_id in missing}
+        driver.executemany(INSERT_STORE, [(*new, created_at) for new in backend_ids.items()])
+        stores |= mark_new(_select_stores(driver, missing), backend_ids.values())
     return stores
 
 

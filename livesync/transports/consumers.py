@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from groundwork.frames import (
@@ -28,8 +29,10 @@ from livesync.protocol.messages import PUSH_ACK
 from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
 from livesync.protocol.search_params import Transport
 from livesync.protocol.session import Session
+from livesync.services.announcer import announce
 from livesync.services.connection import Connection
 from livesync.services.hub import get_hub
+from livesync.signals import client_connected, client_disconnected
 from livesync.storage.engine import Appended
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
 from livesync.transports.answers import get_limits
@@ -62,6 +65,13 @@ class SyncConsumer(FrameConsumer):
         self.connection = Connection(context)
         self._set_up(Binding(request.store_id, request.payload))
         await self.accept()
+        self._connected_at = datetime.now(UTC)
+        announce(
+            client_connected,
+            type(self),
+            context=self.connection.context,
+            connected_at=self._connected_at,
+        )
         return True
 
     def receive_frame(self, text: str) -> None:
@@ -90,6 +100,13 @@ class SyncConsumer(FrameConsumer):
     def closed(self) -> None:
         for open_pull in tuple(self._pulls.values()):
             open_pull.forget()
+        announce(
+            client_disconnected,
+            type(self),
+            context=self.connection.context,
+            connected_at=self._connected_at,
+            disconnected_at=datetime.now(UTC),
+        )
 
     def sweep(self, now: float) -> None:
         self._pings = 0

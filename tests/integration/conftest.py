@@ -16,6 +16,7 @@ from chatstate.services import execute
 from chatstate.services.threads import get_readers as get_chat_readers
 from chatstate.storage.database import ShardDatabase
 from groundwork.frames import get_registry
+from livesync.services.announcer import get_announcer
 from livesync.services.append import get_writer
 from livesync.services.hub import all_hubs
 from livesync.services.purge import get_purger
@@ -128,6 +129,7 @@ def stop_services() -> None:
     get_writer().stop()
     get_readers().stop()
     get_purger().stop()
+    get_announcer().stop()
     forget_services()
 
 

@@ -9,10 +9,12 @@ from types import ModuleType
 
 import pytest
 from django.core.cache import cache
+from django.dispatch import Signal
 
+from livesync import signals
 from livesync.hooks import Context, Hooks
 from syncsite.sync_handler import SyncHandler
-from tests.clients import HttpClient, call_http, error_of, page_numbers, sync_query
+from tests.clients import HttpClient, call_http, error_of, page_numbers, sync_query, until
 from tests.docs.pages import named_in, page, rows
 from tests.factories import make_event, make_events
 from tests.integration.livesync.conftest import Store
@@ -21,7 +23,7 @@ from tests.integration.livesync.transports.conftest import Tune
 PAGE = page("docs/hooks.md")
 PUSHED = {"_tag": "Success", "value": {}}
 
-Load = Callable[[str, str], ModuleType]
+Load = Callable[..., ModuleType]
 
 
 @pytest.fixture
@@ -30,11 +32,12 @@ def load(tmp_path: Path, tune: Tune, monkeypatch: pytest.MonkeyPatch) -> Iterato
     loaded: list[str] = []
     monkeypatch.syspath_prepend(tmp_path)
 
-    def load(name: str, cls: str) -> ModuleType:
+    def load(name: str, cls: str = "") -> ModuleType:
         (tmp_path / name).write_text(PAGE.block(name).text)
         module = name.removesuffix(".py")
         loaded.append(module)
-        tune(hooks=f"{module}.{cls}")
+        if cls:
+            tune(hooks=f"{module}.{cls}")
         return __import__(module)
 
     yield load
@@ -73,6 +76,29 @@ async def test_tenants_have_their_own_stores_and_guests_read_only(store: Store, 
     for payload in (None, {}, {"token": "x"}):
         query = sync_query(store.id, "http", payload)
         assert (await call_http(SyncHandler(), query, {"_tag": "Ping"})).status == 400
+
+
+def test_every_signal_is_there_with_its_arguments() -> None:
+    own = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+    table = rows(PAGE.section("Signals"))
+    documented = {named_in(row[0])[0]: named_in(row[3]) for row in table}
+
+    assert documented.keys() == own
+    docstrings = inspect.getsource(signals)
+    assert all(f"``{name}``" in docstrings for names in documented.values() for name in names)
+
+
+@pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+async def test_a_receiver_remembers_the_last_note(store: Store, load: Load) -> None:
+    module = load("added_notes.py")
+    cache.clear()
+    try:
+        await store.push(make_events(2, name="v1.NoteAdded", args='{"text":"buy milk"}'))
+        await until(lambda: cache.get(f"last-note-{store.id}") is not None)
+    finally:
+        signals.events_pushed.disconnect(module.remember_last_note)
+
+    assert cache.get(f"last-note-{store.id}") == "buy milk"
 
 
 @pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)

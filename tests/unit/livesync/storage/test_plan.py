@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from livesync.protocol.errors import BackendIdMismatchError, LivesyncError, ServerAheadError
 from livesync.protocol.events import Event
 from livesync.storage.engine import Append, Appended
-from livesync.storage.plan import Plan, StoreRow, make_plan
+from livesync.storage.plan import Plan, StoreRow, make_plan, mark_new
 from tests.factories import make_chain, make_event, make_events
 
 CREATED_AT = "2026-11-21T17:40:00.123Z"
@@ -154,3 +154,12 @@ def test_any_run_of_appends_is_decided_as_if_they_came_one_by_one(pushes: Any) -
     assert {store.store_id: store.head for store in plan.moved} == {
         store_id: heads[store_id] for store_id, log in logs.items() if log
     }
+
+
+def test_the_first_append_to_a_new_store_made_it() -> None:
+    rows = mark_new({"a": row("a"), "b": row("b")}, ["history of a"])
+
+    plan = plan_of([append([]), append(make_events(1)), append([], to="b")], *rows.values())
+
+    made = [one.made_store for one in plan.outcomes if isinstance(one, Appended)]
+    assert made == [True, False, False]
