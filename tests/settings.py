@@ -17,6 +17,8 @@ SYNCSITE_DATA = Path(tempfile.mkdtemp(prefix="syncsite-tests-"))
 atexit.register(shutil.rmtree, SYNCSITE_DATA, ignore_errors=True)
 
 SECRET_KEY = "only for tests, where nothing is signed that matters to anybody"
+# a file is looked for when it is asked for: not all of them anew for each test's client
+WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 for _alias, _database in DATABASES.items():

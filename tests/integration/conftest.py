@@ -1,14 +1,14 @@
 """Each database engine as a fixture, so that a test of storage is written once and runs on all."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connections
+from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -141,13 +141,7 @@ def forget_services() -> None:
 
 def empty_tables() -> None:
     """Delete everything, unless somebody still holds it: then the test has left something open."""
-    connection = connections[ALIAS]
-    connection.close()  # whatever state the test has left it in
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET lock_timeout = '5s'")
-        cursor.execute("DELETE FROM livesync_storedevent")
-        cursor.execute("DELETE FROM livesync_store")
+    _empty(ALIAS, ["livesync_storedevent", "livesync_store"])
 
 
 @pytest.fixture
@@ -171,10 +165,15 @@ def stop_chat_services() -> None:
 
 def empty_chat_tables() -> None:
     """Delete everything, unless somebody still holds it: then the test has left something open."""
-    connection = connections[CHAT_ALIAS]
+    models = apps.get_app_config("chatstate").get_models()
+    _empty(CHAT_ALIAS, [model._meta.db_table for model in models])
+
+
+def _empty(alias: str, tables: Iterable[str]) -> None:
+    connection = connections[alias]
     connection.close()  # whatever state the test has left it in
-    with connection.cursor() as cursor:
+    with transaction.atomic(alias), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SET lock_timeout = '5s'")
-        for model in apps.get_app_config("chatstate").get_models():
-            cursor.execute(f"DELETE FROM {model._meta.db_table}")
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table}")
