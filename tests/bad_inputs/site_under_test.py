@@ -89,9 +89,11 @@ class SiteUnderTest:
     @contextmanager
     def logs_no_alarm(self) -> Iterator[None]:
         """Check that the log gets no error, no stack trace and no secret."""
-        start = len(self.process.log)
+        start = self.process.log_path.stat().st_size
         yield
-        check_log(self.process.log[start:])
+        with self.process.log_path.open("rb") as log:
+            log.seek(start)
+            check_log(log.read().decode(errors="replace"))
 
     @contextmanager
     def stays_small(self) -> Iterator[None]:

@@ -57,8 +57,15 @@ NO_NAMES = {
 }
 
 
-def rows() -> Iterator[Call]:
-    """Every call that is refused."""
+def groups() -> dict[str, list[Call]]:
+    """Every call that is refused, those together that give one argument of one method."""
+    found: dict[str, list[Call]] = {}
+    for row in _rows():
+        found.setdefault(f"{row.id}: {row.field} of {row.method}", []).append(row)
+    return found
+
+
+def _rows() -> Iterator[Call]:
     yield from _ttls()
     yield from _tokens()
     yield from _names()
