@@ -12,6 +12,8 @@ from tests.chat_client import ChatClient
 from tests.site_process import SiteProcess
 
 THREAD = "slack:C1:1.2"
+LONGEST_PAUSE_S = 0.03
+"""Between two attempts of a worker, so that the server has time for more than to refuse."""
 
 
 class Hold(NamedTuple):
@@ -66,7 +68,7 @@ async def _work(
             "acquireLock", threadId=THREAD, ttlMs=ttl_ms, requestId=request_id
         )
         if lock is None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(chance.uniform(0, LONGEST_PAUSE_S))
             continue
         since, expires = time.monotonic(), asked_at + ttl_ms / 1_000
         is_forgotten = chance.random() < 0.25
