@@ -2,13 +2,24 @@
 
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import pytest_asyncio
 
-from tests.e2e.node_clients import Transport, ensure_chat_package
+from tests.e2e.node_clients import (
+    NodeStoreProcess,
+    NodeSyncProcess,
+    Transport,
+    ensure_chat_package,
+)
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import SiteProcess, site_database
+
+HERE = Path(__file__).parent
+TRANSPORTS: tuple[Transport, ...] = ("ws", "http")
 
 DAPHNE = (
     sys.executable,
@@ -16,9 +27,42 @@ DAPHNE = (
 )
 
 
+class SyncProcesses(NamedTuple):
+    """Two Node processes for clients; no test ends them."""
+
+    first: NodeSyncProcess
+    second: NodeSyncProcess
+
+
+class StoreProcesses(NamedTuple):
+    """Two Node processes for apps; no test ends them."""
+
+    first: NodeStoreProcess
+    second: NodeStoreProcess
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE and pytest_asyncio.is_async_test(item):
+            # the Node processes live in one loop, as long as the tests: they are slow to start
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _npm_packages() -> None:
     ensure_chat_package()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sync_processes(_npm_packages: None) -> AsyncIterator[SyncProcesses]:
+    async with NodeSyncProcess() as first, NodeSyncProcess() as second:
+        yield SyncProcesses(first, second)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def store_processes(_npm_packages: None) -> AsyncIterator[StoreProcesses]:
+    async with NodeStoreProcess() as first, NodeStoreProcess() as second:
+        yield StoreProcesses(first, second)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +94,7 @@ def own_site() -> Iterator[SiteProcess]:
         yield site
 
 
-@pytest.fixture(params=["ws", "http"])
+@pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> Transport:
     chosen: Transport = request.param
     return chosen

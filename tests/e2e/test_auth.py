@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import url_of
-from tests.e2e.node_clients import NodeClientError, NodeSyncClient, Transport
+from tests.e2e.conftest import SyncProcesses, url_of
+from tests.e2e.node_clients import NodeClientError, Transport
 from tests.factories import make_events, wire_events
 from tests.processes import wait_until
 from tests.site_process import SiteProcess
@@ -22,9 +22,9 @@ def guarded_site() -> Iterator[SiteProcess]:
 
 
 async def test_who_knows_the_secret_syncs(
-    guarded_site: SiteProcess, transport: Transport, store_id: str
+    guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
-    async with NodeSyncClient.open(
+    async with sync_processes.first.client(
         url=url_of(guarded_site, transport),
         store_id=store_id,
         transport=transport,
@@ -35,8 +35,10 @@ async def test_who_knows_the_secret_syncs(
         assert [len(page.events) for page in await client.pull()] == [1]
 
 
-async def test_who_does_not_is_refused_over_http(guarded_site: SiteProcess, store_id: str) -> None:
-    async with NodeSyncClient.open(
+async def test_who_does_not_is_refused_over_http(
+    guarded_site: SiteProcess, sync_processes: SyncProcesses, store_id: str
+) -> None:
+    async with sync_processes.first.client(
         url=guarded_site.http_url,
         store_id=store_id,
         transport="http",
@@ -49,9 +51,9 @@ async def test_who_does_not_is_refused_over_http(guarded_site: SiteProcess, stor
 
 
 async def test_who_does_not_never_connects_over_websocket(
-    guarded_site: SiteProcess, store_id: str
+    guarded_site: SiteProcess, sync_processes: SyncProcesses, store_id: str
 ) -> None:
-    async with NodeSyncClient.open(
+    async with sync_processes.first.client(
         url=guarded_site.ws_url,
         store_id=store_id,
         transport="ws",
@@ -66,9 +68,9 @@ async def test_who_does_not_never_connects_over_websocket(
 
 
 async def test_neither_secret_reaches_the_log(
-    guarded_site: SiteProcess, transport: Transport, store_id: str
+    guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
-    async with NodeSyncClient.open(
+    async with sync_processes.first.client(
         url=url_of(guarded_site, transport),
         store_id=store_id,
         transport=transport,

@@ -1,19 +1,20 @@
 """Whole LiveStore apps, each in a process of its own, on one store."""
 
-from tests.e2e.conftest import url_of
-from tests.e2e.node_clients import NodeStoreApp, Transport, note_created, note_edited
+from tests.e2e.conftest import StoreProcesses, url_of
+from tests.e2e.node_clients import Transport, note_created, note_edited
 from tests.site_process import SiteProcess
 
 ROUNDS = 5
 
 
 async def test_what_one_app_commits_the_query_of_another_shows(
-    site: SiteProcess, transport: Transport, store_id: str
+    site: SiteProcess, store_processes: StoreProcesses, transport: Transport, store_id: str
 ) -> None:
-    url = url_of(site, transport)
-    one = NodeStoreApp(url=url, store_id=store_id, transport=transport, client_id="one")
-    other = NodeStoreApp(url=url, store_id=store_id, transport=transport, client_id="other")
-    async with one, other:
+    options = {"url": url_of(site, transport), "store_id": store_id, "transport": transport}
+    async with (
+        store_processes.first.app(client_id="one", **options) as one,
+        store_processes.second.app(client_id="other", **options) as other,
+    ):
         await one.commit(note_created("1", "milk"), note_edited("1", "oat milk"))
         await one.commit(note_created("2", "bread"))
 
@@ -23,12 +24,13 @@ async def test_what_one_app_commits_the_query_of_another_shows(
 
 
 async def test_apps_that_commit_at_once_rebase_and_agree(
-    site: SiteProcess, transport: Transport, store_id: str
+    site: SiteProcess, store_processes: StoreProcesses, transport: Transport, store_id: str
 ) -> None:
-    url = url_of(site, transport)
-    one = NodeStoreApp(url=url, store_id=store_id, transport=transport, client_id="one")
-    other = NodeStoreApp(url=url, store_id=store_id, transport=transport, client_id="other")
-    async with one, other:
+    options = {"url": url_of(site, transport), "store_id": store_id, "transport": transport}
+    async with (
+        store_processes.first.app(client_id="one", **options) as one,
+        store_processes.second.app(client_id="other", **options) as other,
+    ):
         for number in range(1, ROUNDS + 1):
             await one.commit(note_created(f"one-{number}", "from one"))
             await other.commit(note_created(f"other-{number}", "from the other"))

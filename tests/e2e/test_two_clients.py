@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
+import pytest_asyncio
 
-from tests.e2e.conftest import url_of
-from tests.e2e.node_clients import NodeClientError, NodeSyncClient, NodeSyncProcess, Transport
+from tests.e2e.conftest import SyncProcesses, url_of
+from tests.e2e.node_clients import NodeClientError, NodeSyncClient, Transport
 from tests.factories import make_events, wire_events
 from tests.site_process import SiteProcess
 
@@ -20,16 +21,14 @@ class Pair(NamedTuple):
     second: NodeSyncClient
 
 
-@pytest.fixture
-async def pair(site: SiteProcess, transport: Transport, store_id: str) -> AsyncIterator[Pair]:
-    async with NodeSyncProcess() as one, NodeSyncProcess() as other:
-        clients = [
-            await process.connect(
-                url=url_of(site, transport), store_id=store_id, transport=transport
-            )
-            for process in (one, other)
-        ]
-        yield Pair(*clients)
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(
+    site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
+) -> AsyncIterator[Pair]:
+    options = {"url": url_of(site, transport), "store_id": store_id, "transport": transport}
+    first, second = sync_processes
+    async with first.client(**options) as one, second.client(**options) as other:
+        yield Pair(one, other)
 
 
 async def test_each_sees_the_others_events_live(pair: Pair) -> None:
@@ -98,8 +97,10 @@ async def test_args_arrive_as_they_were_sent(pair: Pair) -> None:
     assert pages[0].events == [event]
 
 
-async def test_a_ping_is_answered(site: SiteProcess, transport: Transport, store_id: str) -> None:
-    async with NodeSyncClient.open(
+async def test_a_ping_is_answered(
+    site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
+) -> None:
+    async with sync_processes.first.client(
         url=url_of(site, transport),
         store_id=store_id,
         transport=transport,

@@ -18,6 +18,7 @@ from tests.e2e.node_clients.process import (
 )
 from tests.e2e.node_clients.store_app import (
     NodeStoreApp,
+    NodeStoreProcess,
     StoreStatus,
     SyncState,
     note_created,
@@ -42,6 +43,7 @@ __all__ = [
     "NodeProcess",
     "NodeProcessError",
     "NodeStoreApp",
+    "NodeStoreProcess",
     "NodeSyncClient",
     "NodeSyncProcess",
     "Page",

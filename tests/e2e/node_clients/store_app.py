@@ -1,6 +1,7 @@
 """An app with a full LiveStore store of notes; the other side is ``store_app.mjs``."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -70,14 +71,14 @@ class StoreStatus:
         )
 
 
-class NodeStoreApp(NodeProcess):
-    """A process with one LiveStore store. A context manager: the store is open inside.
+class NodeStoreProcess(NodeProcess):
+    """A process with one LiveStore store at a time. A context manager."""
 
-    Every method raises ``NodeClientError`` when the store failed, and ``NodeProcessError`` if no
-    answer comes.
-    """
+    def __init__(self) -> None:
+        super().__init__("store_app.mjs")
 
-    def __init__(
+    @contextlib.asynccontextmanager
+    async def app(
         self,
         *,
         url: str,
@@ -91,8 +92,8 @@ class NodeStoreApp(NodeProcess):
         live_pull: bool = True,
         poll_interval_ms: int = 100,
         ping_interval_ms: int = 10_000,
-    ) -> None:
-        """Describe the app.
+    ) -> AsyncIterator["NodeStoreApp"]:
+        """A store, open inside of the block.
 
         Args:
             url: of the server, without a query.
@@ -108,8 +109,7 @@ class NodeStoreApp(NodeProcess):
             poll_interval_ms: between polls, HTTP only; LiveStore's is 5,000.
             ping_interval_ms: between pings.
         """
-        super().__init__("store_app.mjs")
-        self._options = {
+        options = {
             "url": url,
             "storeId": store_id,
             "transport": transport,
@@ -122,41 +122,50 @@ class NodeStoreApp(NodeProcess):
             "pollIntervalMs": poll_interval_ms,
             "pingIntervalMs": ping_interval_ms,
         }
-
-    async def __aenter__(self) -> Self:
-        await super().__aenter__()
+        app = NodeStoreApp(self, options)
+        await app.open()
         try:
-            await self.open()
-        except BaseException:
-            await self.kill()
-            raise
-        return self
+            yield app
+        finally:
+            await app.shutdown()
+
+
+class NodeStoreApp:
+    """One LiveStore store of a process.
+
+    Every method raises ``NodeClientError`` when the store failed, and ``NodeProcessError`` if no
+    answer comes.
+    """
+
+    def __init__(self, process: NodeProcess, options: Mapping[str, Any]) -> None:
+        self._process = process
+        self._options = options
 
     async def open(self) -> None:
         """Make the store; for one that ended, make it again with the same options."""
-        await self.call("open", **self._options)
+        await self._process.call("open", **self._options)
 
     async def commit(self, *events: NoteEvent) -> None:
         """Commit the events together; returns when the store shows them, not when they synced."""
-        await self.call("commit", events=events)
+        await self._process.call("commit", events=events)
 
     async def query(self) -> list[Note]:
         """Every note, by id."""
-        notes: list[Note] = await self.call("query")
+        notes: list[Note] = await self._process.call("query")
         return notes
 
     async def wait_rows(self, count: int) -> list[Note]:
         """Every note by id, as soon as a live query shows ``count`` of them or more."""
-        notes: list[Note] = await self.call("waitRows", count=count)
+        notes: list[Note] = await self._process.call("waitRows", count=count)
         return notes
 
     async def wait_synced(self) -> StoreStatus:
         """Return as soon as the server has confirmed every event committed so far."""
-        return StoreStatus.from_item(await self.call("waitSynced"))
+        return StoreStatus.from_item(await self._process.call("waitSynced"))
 
     async def status(self) -> StoreStatus:
         """How far the store has synced."""
-        return StoreStatus.from_item(await self.call("status"))
+        return StoreStatus.from_item(await self._process.call("status"))
 
     async def wait_shutdown(self) -> dict[str, Any]:
         """Why the store ended, once it has.
@@ -164,9 +173,9 @@ class NodeStoreApp(NodeProcess):
         ``{"_tag": "IntentionalShutdownCause", "reason": "backend-id-mismatch"}`` after a reset,
         with reason ``manual`` after ``shutdown``; else the error that ended it.
         """
-        cause: dict[str, Any] = await self.call("waitShutdown")
+        cause: dict[str, Any] = await self._process.call("waitShutdown")
         return cause
 
     async def shutdown(self) -> None:
         """End the store in good order; ``open`` may make the next."""
-        await self.call("shutdown")
+        await self._process.call("shutdown")

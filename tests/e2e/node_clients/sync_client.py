@@ -86,13 +86,6 @@ class NodeSyncClient:
         self._process = process
         self._name = name
 
-    @staticmethod
-    @contextlib.asynccontextmanager
-    async def open(**options: Any) -> AsyncIterator["NodeSyncClient"]:
-        """A client in a process of its own; options as in ``NodeSyncProcess.connect``."""
-        async with NodeSyncProcess() as process:
-            yield await process.connect(**options)
-
     async def push(self, *batch: Event) -> None:
         """Push the events; the client splits what is over 100 events or 900,000 bytes."""
         await self._call("push", events=batch)
@@ -200,3 +193,12 @@ class NodeSyncProcess(NodeProcess):
             pingTimeoutMs=ping_timeout_ms,
         )
         return NodeSyncClient(self, name)
+
+    @contextlib.asynccontextmanager
+    async def client(self, **options: Any) -> AsyncIterator[NodeSyncClient]:
+        """A client that is gone at the end; options as in ``connect``."""
+        client = await self.connect(**options)
+        try:
+            yield client
+        finally:
+            await client.disconnect()
