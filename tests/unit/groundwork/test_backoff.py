@@ -1,6 +1,6 @@
 import pytest
 
-from chatstate.adapters.backoff import Backoff
+from groundwork.backoff import Backoff
 
 BACKOFF = Backoff(first_s=0.1, most_s=2.0)
 
