@@ -15,7 +15,8 @@
     ├── StorageUnavailableError   a fault of ours that passes; never told on a pull
     │   ├── StoreHeldError        somebody else holds this one store
     │   └── StoreArrivingError    its history is being brought here from elsewhere
-    └── CommitUnknownError        it may be stored, or not; never told at all
+    ├── CommitUnknownError        it may be stored, or not; never told at all
+    └── RemoteError               what a client was told by a server, if it is none of the above
 
 Source: the closed error union of LiveStore sync-cf 0.4.0, ``common/sync-message-types.ts``.
 """
@@ -124,3 +125,29 @@ class StoreArrivingError(StorageUnavailableError):
 
 class CommitUnknownError(LivesyncError):
     """A COMMIT failed and may have taken effect nevertheless. Nobody is told either way."""
+
+
+class RemoteError(LivesyncError):
+    """A server has refused a request of ours, or failed at it.
+
+    ``name`` is the kind of error there, as far as it was told.
+    """
+
+    def __init__(self, message: str, *, name: str = "UnknownError") -> None:
+        self.message = message
+        self.name = name
+        super().__init__(f"{name}: {message}")
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether nothing was stored and the same request may succeed later."""
+        return self.name in (
+            StorageUnavailableError.__name__,
+            StoreHeldError.__name__,
+            StoreArrivingError.__name__,
+        )
+
+    @property
+    def leaves_doubt(self) -> bool:
+        """Whether the server has dropped the request, whatever has become of it."""
+        return self.name == "Interrupt"

@@ -69,7 +69,9 @@ class PingRequest(NamedTuple):
     payload: Raw | None = None
 
 
-class _WireEvent(msgspec.Struct, rename="camel", gc=False):
+class WireEvent(msgspec.Struct, rename="camel", gc=False):
+    """An event as it is sent; ``args`` is its JSON."""
+
     name: str
     seq_num: int
     parent_seq_num: int
@@ -78,23 +80,31 @@ class _WireEvent(msgspec.Struct, rename="camel", gc=False):
     args: Raw | UnsetType = UNSET
 
 
-class _WireCursor(msgspec.Struct, rename="camel"):
+class WireCursor(msgspec.Struct, rename="camel"):
+    """A cursor as it is sent."""
+
     backend_id: str
     event_sequence_number: int
 
 
-class _Option(msgspec.Struct, rename={"tag": "_tag"}):
+class Option(msgspec.Struct, rename={"tag": "_tag"}):
+    """What may be missing; ``value`` is there with ``Some``."""
+
     tag: Literal["None", "Some"]
     value: Raw | UnsetType = UNSET
 
 
-class _WirePull(msgspec.Struct, rename="camel"):
+class WirePull(msgspec.Struct, rename="camel"):
+    """The payload of a Pull over HTTP."""
+
     store_id: str
-    cursor: _Option
+    cursor: Option
     payload: Raw | UnsetType = UNSET
 
 
-class _WireLivePull(_WirePull, rename="camel", kw_only=True):
+class WireLivePull(WirePull, rename="camel", kw_only=True):
+    """The payload of a Pull over a WebSocket."""
+
     live: bool
 
 
@@ -107,14 +117,16 @@ class _WireRpcContext(msgspec.Struct, rename="camel"):
     caller_context: _WireCaller
 
 
-class _WireRpcPull(_WirePull, rename="camel", kw_only=True):
+class _WireRpcPull(WirePull, rename="camel", kw_only=True):
     rpc_context: _WireRpcContext | UnsetType = UNSET
 
 
-class _WirePush(msgspec.Struct, rename="camel"):
+class WirePush(msgspec.Struct, rename="camel"):
+    """The payload of a Push."""
+
     store_id: str
-    batch: list[_WireEvent]
-    backend_id: _Option
+    batch: list[WireEvent]
+    backend_id: Option
     payload: Raw | UnsetType = UNSET
 
 
@@ -123,12 +135,12 @@ class _WirePing(msgspec.Struct, rename="camel"):
     payload: Raw | UnsetType = UNSET
 
 
-_pull = msgspec.json.Decoder(_WirePull)
-_live_pull = msgspec.json.Decoder(_WireLivePull)
+_pull = msgspec.json.Decoder(WirePull)
+_live_pull = msgspec.json.Decoder(WireLivePull)
 _rpc_pull = msgspec.json.Decoder(_WireRpcPull)
-_push = msgspec.json.Decoder(_WirePush)
+_push = msgspec.json.Decoder(WirePush)
 _ping = msgspec.json.Decoder(_WirePing)
-_cursor = msgspec.json.Decoder(_WireCursor)
+_cursor = msgspec.json.Decoder(WireCursor)
 _string = msgspec.json.Decoder(str)
 
 _SEQ_NUM_LIMIT = 2**53
@@ -142,10 +154,10 @@ def read_pull(payload: Raw, *, with_live: bool, limits: Limits) -> PullRequest:
         strict_json.ShapeError: a field is missing or of another type.
         InvalidCursorError: the cursor's number is negative, its backend id empty or too long.
     """
-    wire: _WirePull
+    wire: WirePull
     wire = strict_json.read(payload, _live_pull) if with_live else strict_json.read(payload, _pull)
     own_payload = _read_payload(wire.payload, limits)
-    live = isinstance(wire, _WireLivePull) and wire.live
+    live = isinstance(wire, WireLivePull) and wire.live
     return PullRequest(wire.store_id, _read_cursor(wire.cursor), live, own_payload)
 
 
@@ -263,13 +275,13 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _read_batch(batch: list[_WireEvent], limits: Limits) -> list[Event]:
+def _read_batch(batch: list[WireEvent], limits: Limits) -> list[Event]:
     # names and ids recur within a batch: what was found good once need not be read again
     good: set[str] = set()
     return [_read_event(wire, good, limits) for wire in batch]
 
 
-def _read_event(wire: _WireEvent, good: set[str], limits: Limits) -> Event:
+def _read_event(wire: WireEvent, good: set[str], limits: Limits) -> Event:
     seq_num, parent = wire.seq_num, wire.parent_seq_num
     if seq_num >= _SEQ_NUM_LIMIT or parent >= _SEQ_NUM_LIMIT:
         raise strict_json.ShapeError("a sequence number is above 2^53 - 1 at $.batch")
@@ -292,7 +304,7 @@ def _read_args(raw: Raw, limits: Limits) -> str:
     return args
 
 
-def _read_cursor(option: _Option) -> Cursor | None:
+def _read_cursor(option: Option) -> Cursor | None:
     wire = _read_option(option, _cursor, "$.cursor")
     if wire is None:
         return None
@@ -304,7 +316,7 @@ def _read_cursor(option: _Option) -> Cursor | None:
     return cursor
 
 
-def _read_option(option: _Option, decoder: msgspec.json.Decoder[T], place: str) -> T | None:
+def _read_option(option: Option, decoder: msgspec.json.Decoder[T], place: str) -> T | None:
     if option.tag == "None":
         return None
     if option.value is UNSET:
