@@ -4,6 +4,7 @@ Ids and names come from clients. A zero-width joiner or a right-to-left override
 would make it look like another, so such characters are shown as their code points.
 """
 
+import json
 import re
 import unicodedata
 
@@ -35,6 +36,11 @@ def in_ascii(text: str) -> str:
     Tells apart what only looks alike: composed and combined accents, wide and narrow letters.
     """
     return _SUSPECT.sub(lambda match: _code_point(match[0]), visible(text))
+
+
+def visible_json(text: str) -> str:
+    """JSON ``text`` on one line, what cannot be seen as its escape; it remains the same JSON."""
+    return _SUSPECT.sub(_json_replacement, text)
 
 
 def visible_html(text: str, *, is_block: bool = False) -> SafeString:
@@ -75,6 +81,13 @@ def _plain_replacement(match: re.Match[str]) -> str:
     if match[0] == "\\":
         return "\\\\"
     return _code_point(match[0]) if _is_unseen(match) else match[0]
+
+
+def _json_replacement(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in "\t\n\r":  # between the tokens: within a string they are escaped already
+        return " "
+    return json.dumps(character)[1:-1] if _is_unseen(match) else character
 
 
 def _is_unseen(match: re.Match[str]) -> bool:

@@ -1,6 +1,7 @@
 """docs/commands.md shows what the commands print."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 import httpx
@@ -56,7 +57,7 @@ def test_what_serve_prints(site_with_a_note: SiteProcess) -> None:
 def test_what_the_other_commands_print(site_with_a_note: SiteProcess) -> None:
     examples = {found[1]: found[2] for found in EXAMPLES if found and found[1] != "serve"}
 
-    printed = {command: site_with_a_note.manage(*command.split()) for command in examples}
+    printed = {command: site_with_a_note.manage(*shlex.split(command)) for command in examples}
 
     assert len(printed) >= 5
     for command, text in examples.items():

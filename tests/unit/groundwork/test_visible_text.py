@@ -1,10 +1,18 @@
 """Texts that must not be taken for one another, nor do anything to the page around them."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwork.visible_text import distinct_html, in_ascii, visible, visible_html
+from groundwork.visible_text import (
+    distinct_html,
+    in_ascii,
+    visible,
+    visible_html,
+    visible_json,
+)
 
 anything = st.text(st.characters(codec=None))
 
@@ -89,3 +97,17 @@ def test_a_text_that_another_may_look_like_is_shown_in_ascii_too():
     assert distinct_html("\xe9") == (
         '<bdi class="exact">\xe9</bdi><div class="exact in-ascii">\\u{e9}</div>'
     )
+
+
+@given(st.recursive(anything, lambda inner: st.lists(inner) | st.dictionaries(anything, inner)))
+def test_json_remains_what_it_is(value: object) -> None:
+    shown = visible_json(json.dumps(value, ensure_ascii=False, indent=1))
+
+    assert json.loads(shown) == value
+    assert shown.isprintable()
+
+
+def test_json_that_can_be_seen_is_shown_as_it_is() -> None:
+    text = '{"a": "é 👋 \\\\ \\u001b", "n": 1.0}'
+
+    assert visible_json(text) == text
