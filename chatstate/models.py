@@ -198,8 +198,12 @@ class QueuedEntry(models.Model):
 
 
 class KeptAnswer(models.Model):
-    """The answer to a request id, for whoever has to ask again."""
+    """The answer to a request id, for whoever has to ask again.
 
+    SQLite's table lies in the order of their expiry; PostgreSQL has an index for it.
+    """
+
+    pk = models.CompositePrimaryKey("namespace", "request_id")
     namespace = models.CharField(max_length=200)
     request_id = models.CharField(max_length=128)
     operation_digest = models.BinaryField(max_length=32)
@@ -208,11 +212,6 @@ class KeptAnswer(models.Model):
 
     class Meta:
         default_permissions = ()
-        constraints = (
-            models.UniqueConstraint(
-                fields=("namespace", "request_id"), name="chatstate_keptanswer_id"
-            ),
-        )
 
     def __str__(self) -> str:
         return self.request_id

@@ -47,7 +47,10 @@ _TABLES = {
     "queue_entries": "chatstate_queuedentry",
     "answers": "chatstate_keptanswer",
 }
-_KEYS = {"chatstate_queuedentry": "namespace, key_digest, number"}
+_KEYS = {
+    "chatstate_queuedentry": "namespace, key_digest, number",
+    "chatstate_keptanswer": "expires_at_ms, namespace, request_id",
+}
 _EXPIRED = "expires_at_ms <= :now"
 _HOLD = " FOR UPDATE SKIP LOCKED"
 # with the most items that each can have
@@ -104,20 +107,16 @@ def _postgresql_delete(table: str, oldest: str) -> Statement:
     return Statement(f"DELETE FROM {table} WHERE ctid = ANY({rows}) AND {_EXPIRED}")
 
 
-def _oldest(kind: str, table: str) -> str:
-    expired = f"SELECT {{row}} FROM {table} WHERE {_EXPIRED}"
-    if kind != "answers":
-        return f"{expired} ORDER BY expires_at_ms LIMIT :n"
-    # they have no index by expiry: they expire in the order in which they were kept
-    return f"{expired} AND id IN (SELECT id FROM {table} ORDER BY id LIMIT :n)"
+def _oldest(table: str) -> str:
+    return f"SELECT {{row}} FROM {table} WHERE {_EXPIRED} ORDER BY expires_at_ms LIMIT :n"
 
 
 _SQLITE = _Statements(
-    {kind: _sqlite_delete(table, _oldest(kind, table)) for kind, table in _TABLES.items()},
+    {kind: _sqlite_delete(table, _oldest(table)) for kind, table in _TABLES.items()},
     Statement(_HEADS),
 )
 _POSTGRESQL = _Statements(
-    {kind: _postgresql_delete(table, _oldest(kind, table)) for kind, table in _TABLES.items()},
+    {kind: _postgresql_delete(table, _oldest(table)) for kind, table in _TABLES.items()},
     Statement(_HEADS + _HOLD),
 )
 

@@ -81,13 +81,12 @@ KEEP = """
          AS new (namespace, request_id, operation_digest, answer)
     ON CONFLICT DO NOTHING
 """
-# they expire in the order in which they were kept; each new one makes room by two old ones
+# each new one makes room by two old ones; those that another transaction removes are left to it
 FORGET = """
-    DELETE FROM chatstate_keptanswer WHERE id IN (
-        SELECT id FROM (
-            SELECT id, expires_at_ms FROM chatstate_keptanswer ORDER BY id LIMIT %s
-        ) AS oldest WHERE expires_at_ms <= %s
-    )
+    DELETE FROM chatstate_keptanswer WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM chatstate_keptanswer WHERE expires_at_ms <= %s
+        ORDER BY expires_at_ms LIMIT %s FOR UPDATE SKIP LOCKED
+    ))
 """
 
 
@@ -257,7 +256,7 @@ def _commit(driver: Driver, group: _Group) -> None:
                 ]
                 expires_at_ms = group.now_ms + get_settings().answers_kept_ms
                 execute(driver, KEEP, (expires_at_ms, *_texts(rows, 4)))
-                execute(driver, FORGET, (2 * len(rows), group.now_ms))
+                execute(driver, FORGET, (group.now_ms, 2 * len(rows)))
             execute(driver, "COMMIT")
     except COMMIT_FAULTS as error:
         if is_broken(driver, error):

@@ -1,15 +1,18 @@
 """Carry out jobs on SQLite, on the driver's own connection: one transaction for all of them."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import count
-from typing import cast
+from typing import TypeAlias, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import BusyError, FrozenError
-from chatstate.protocol.operations import Operation
+from chatstate.protocol.messages import NULL
+from chatstate.protocol.operations import AcquireLock, Operation
 from chatstate.storage import clock
 from chatstate.storage.context import Context
 from chatstate.storage.errors import CommitBrokenError
@@ -27,26 +30,35 @@ from chatstate.storage.plans import plan
 from chatstate.storage.steps import Outcome, Row
 from groundwork.sqlite_files import check_file
 
+_Key: TypeAlias = tuple[str, str]
+
 SELECT_SHARD = "SELECT is_frozen FROM chatstate_shard WHERE name = ?"
 INSERT_SHARD = "INSERT INTO chatstate_shard (name, is_frozen) VALUES (?, 0)"
+# places for some instants and ids are filled in; one with json_each takes as long for eight ids as
+# for one
 SELECT_KEPT = """
-    SELECT operation_digest, answer FROM chatstate_keptanswer
-    WHERE namespace = ? AND request_id = ?
+    SELECT request_id, operation_digest, answer FROM chatstate_keptanswer
+    WHERE expires_at_ms IN ({}) AND namespace = ? AND request_id IN ({})
 """
 KEEP = """
     INSERT INTO chatstate_keptanswer (namespace, request_id, operation_digest, answer,
                                       expires_at_ms)
     VALUES (?, ?, ?, ?, ?)
 """
-OLDEST_KEPT = "SELECT expires_at_ms FROM chatstate_keptanswer ORDER BY id LIMIT 1"
-# they expire in the order in which they were kept; each new one makes room by two old ones
+# the table lies in the order of their expiry
 FORGET = """
-    DELETE FROM chatstate_keptanswer WHERE id IN (
-        SELECT id FROM (
-            SELECT id, expires_at_ms FROM chatstate_keptanswer ORDER BY id LIMIT ?
-        ) WHERE expires_at_ms <= ?
+    DELETE FROM chatstate_keptanswer WHERE (expires_at_ms, namespace, request_id) IN (
+        SELECT expires_at_ms, namespace, request_id FROM chatstate_keptanswer
+        WHERE expires_at_ms <= ? ORDER BY 1, 2, 3 LIMIT ?
     )
 """
+
+_MOST_LOOKED_UP = 256
+"""Request ids in one statement."""
+_SPAN_MS = 60_000
+"""What expires within such a span is kept to its end."""
+_FORGET_EVERY = 32
+"""One answer in so many removes twice as many old ones: together they lie in few pages."""
 
 
 def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: clock.Machine) -> list[Done]:
@@ -60,6 +72,8 @@ def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: clock.Mac
     driver.execute("BEGIN IMMEDIATE" if is_writing else "BEGIN")
     instant = clock.read(driver, machine, is_writing=is_writing)
     transaction = _Transaction(driver, instant)
+    if is_writing:
+        transaction.look_up(jobs)
     done = [Done(transaction.carry_out(job)) for job in jobs]
     if is_writing:
         transaction.finish()
@@ -78,10 +92,27 @@ class _Transaction:
         self._instant = instant
         self._now_ms = instant.now_ms
         self._fences: Iterator[int] = count(instant.fence + 1)
-        self._keep: dict[tuple[str, str], Kept] = {}
+        self._kept: dict[_Key, Kept] = {}
+        self._keep: dict[_Key, Kept] = {}
+        self._has_new_holder = False
         self._frozen: dict[str, bool] = {}
         self._budget = Budget()
         self._list_page_max_chars = get_settings().list_page_max_chars
+
+    def look_up(self, jobs: Sequence[Job]) -> None:
+        """Find the answers that were kept for operations which may have been done before."""
+        asked: defaultdict[str, list[str]] = defaultdict(list)
+        for job in jobs:
+            asked[job.namespace] += filter(None, map(kept_under, job.operations))
+        for namespace, request_ids in asked.items():
+            for some in _in_powers_of_two(request_ids):
+                self._look_up(namespace, some)
+
+    def _look_up(self, namespace: str, request_ids: Sequence[str]) -> None:
+        spans = _live_spans(self._now_ms)
+        select = _select_kept(len(spans), len(request_ids))
+        for request_id, *kept in self._driver.execute(select, (*spans, namespace, *request_ids)):
+            self._kept[namespace, request_id] = Kept(*kept)
 
     def carry_out(self, job: Job) -> list[Result]:
         if job.writes and self._is_frozen(job.shard):
@@ -90,17 +121,19 @@ class _Transaction:
         return [self._once(operation, context) for operation in job.operations]
 
     def finish(self) -> None:
-        clock.advance(self._driver, self._instant, fence=next(self._fences) - 1)
+        # who did not get the lock was not told a fence either, and need not wait for the disk
+        fence = next(self._fences) - 1 if self._has_new_holder else self._instant.fence
+        clock.advance(self._driver, self._instant, fence=fence)
         if self._keep:
-            expires_at_ms = self._now_ms + get_settings().answers_kept_ms
+            expires_at_ms = _live_spans(self._now_ms)[-1]
             rows = [(*key, *kept, expires_at_ms) for key, kept in self._keep.items()]
-            self._forget(2 * len(rows))
             self._driver.executemany(KEEP, rows)
+            self._forget()
 
-    def _forget(self, most: int) -> None:
-        oldest = self._driver.execute(OLDEST_KEPT).fetchone()
-        if oldest is not None and oldest[0] <= self._now_ms:
-            self._driver.execute(FORGET, (most, self._now_ms))
+    def _forget(self) -> None:
+        chosen = sum(kept.operation_digest[0] % _FORGET_EVERY == 0 for kept in self._keep.values())
+        if chosen:
+            self._driver.execute(FORGET, (self._now_ms, 2 * _FORGET_EVERY * chosen))
 
     def _once(self, operation: Operation, context: Context) -> Result:
         if self._budget.refuses(operation):
@@ -109,7 +142,7 @@ class _Transaction:
         if request_id is None:
             return self._execute(operation, context)
         key, digest = (context.namespace, request_id), operation_digest(operation)
-        kept = self._keep.get(key) or self._find(key)
+        kept = self._keep.get(key) or self._kept.get(key)
         if kept is not None:
             return kept.repeat(digest)
         outcome = self._execute(operation, context)
@@ -125,12 +158,9 @@ class _Transaction:
         else:
             rows = [_up_to(execute(s.sqlite, parameters), max_chars) for s in statements]
         outcome = answer(rows)
+        self._has_new_holder |= type(operation) is AcquireLock and outcome != NULL
         self._budget.spend(outcome)
         return outcome
-
-    def _find(self, key: tuple[str, str]) -> Kept | None:
-        row = self._driver.execute(SELECT_KEPT, key).fetchone()
-        return Kept(*row) if row is not None else None
 
     def _is_frozen(self, shard: str) -> bool:
         if shard not in self._frozen:
@@ -151,3 +181,26 @@ def _up_to(cursor: sqlite3.Cursor, max_chars: int) -> list[Row]:
             break
         rows.append(row)
     return rows
+
+
+@cache
+def _select_kept(spans: int, request_ids: int) -> str:
+    return SELECT_KEPT.format(", ".join("?" * spans), ", ".join("?" * request_ids))
+
+
+def _in_powers_of_two(request_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """In slices; the last id fills up each, so that there are few statements to prepare."""
+    for first in range(0, len(request_ids), _MOST_LOOKED_UP):
+        some = request_ids[first : first + _MOST_LOOKED_UP]
+        size = 1 << (len(some) - 1).bit_length()
+        yield [*some, *[some[-1]] * (size - len(some))]
+
+
+def _live_spans(now_ms: int) -> Sequence[int]:
+    """When answers that are kept by now may expire, and last when a new one does."""
+    last_ms = now_ms + get_settings().answers_kept_ms
+    return range(_end_of_span(now_ms), _end_of_span(last_ms) + 1, _SPAN_MS)
+
+
+def _end_of_span(instant_ms: int) -> int:
+    return (instant_ms // _SPAN_MS + 1) * _SPAN_MS

@@ -74,15 +74,33 @@ def test_one_who_asks_again_gets_the_first_answer(chat_database: ShardDatabase) 
     assert json.loads(str(first)).keys() == {"token", "fence", "ttlMs"}
 
 
-def test_kept_answers_make_room_for_new_ones(
-    chat_database: ShardDatabase, settings: Settings
-) -> None:
-    settings.CHATSTATE = {"answers_kept_ms": 0}
+def test_kept_answers_make_room_for_new_ones(chat_database: ShardDatabase) -> None:
+    answers = KeptAnswer.objects.using(chat_database.alias)
 
-    for number in range(20):
-        do(chat_database, AppendToList(key="l", value=text("1"), request_id=f"r{number}"))
+    def keep(prefix: str) -> None:
+        do(chat_database, *(append(1, request_id=f"{prefix}{number}") for number in range(300)))
 
-    assert KeptAnswer.objects.using(chat_database.alias).count() <= 2
+    keep("old")
+    answers.update(expires_at_ms=1)
+    keep("new")
+
+    assert answers.filter(request_id__startswith="new").count() == 300
+    assert not answers.filter(request_id__startswith="old").exists()
+
+
+def test_an_answer_is_kept_for_its_time_and_not_for_ever(settings: Settings) -> None:
+    kept_ms = 90_000
+    settings.CHATSTATE = {"answers_kept_ms": kept_ms}
+
+    for kept_at_ms in range(1_000_000, 1_000_000 + 2 * 60_000, 7_919):
+        expires_at_ms = sqlite._live_spans(kept_at_ms)[-1]
+        asked_until_ms = kept_at_ms + kept_ms
+
+        assert asked_until_ms < expires_at_ms <= asked_until_ms + 60_000
+        assert all(
+            expires_at_ms in sqlite._live_spans(asked_at_ms)
+            for asked_at_ms in range(kept_at_ms, asked_until_ms + 1, 5_003)
+        )
 
 
 def test_a_frozen_shard_takes_no_write_and_answers_reads(chat_database: ShardDatabase) -> None:
