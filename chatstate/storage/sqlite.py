@@ -29,6 +29,7 @@ from chatstate.storage.jobs import (
 from chatstate.storage.plans import plan
 from chatstate.storage.steps import Outcome, Row
 from groundwork.sqlite_files import check_file
+from groundwork.sqlite_log import grow_log
 
 _Key: TypeAlias = tuple[str, str]
 
@@ -69,6 +70,8 @@ def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: clock.Mac
     """
     driver = cast(sqlite3.Connection, connection.connection)
     is_writing = any(job.writes for job in jobs)
+    if is_writing:
+        grow_log(connection)
     driver.execute("BEGIN IMMEDIATE" if is_writing else "BEGIN")
     instant = clock.read(driver, machine, is_writing=is_writing)
     transaction = _Transaction(driver, instant)

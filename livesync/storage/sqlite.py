@@ -10,6 +10,7 @@ from typing import cast
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from groundwork.sqlite_files import check_file
+from groundwork.sqlite_log import grow_log
 from livesync.models import Place
 from livesync.protocol.chunking import utf8_size
 from livesync.protocol.messages import encode_item
@@ -64,6 +65,7 @@ def lock_stores(
 ) -> dict[str, StoreRow]:
     """Open a transaction that nobody else can write beside; make the stores that are missing."""
     driver = _driver(connection)
+    grow_log(connection)
     driver.execute("BEGIN IMMEDIATE")
     stores = _select_stores(driver, store_ids)
     missing = [store_id for store_id in store_ids if store_id not in stores]
