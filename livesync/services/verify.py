@@ -10,13 +10,10 @@ from groundwork import strict_json
 from livesync.protocol.chunking import utf8_size
 from livesync.protocol.errors import LivesyncError
 from livesync.protocol.events import MAX_SEQ_NUM
+from livesync.services.history import pieces
 from livesync.services.stores import inspect_store
 from livesync.storage import get_engine
-from livesync.storage.engine import Heading, LoggedEvent, StoreDetails
-
-_SLICE_EVENTS = 1_000
-_PIECE_BYTES = 4_000_000
-_WHOLE_ARGS = 2**31 - 1
+from livesync.storage.engine import LoggedEvent, StoreDetails
 
 _any_json = msgspec.json.Decoder(msgspec.Raw)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
@@ -51,7 +48,7 @@ def verify_store(store_id: str) -> Iterator[Finding]:
     """
     store = inspect_store(store_id)
     walk = _Walk(store)
-    for events in _pieces(store):
+    for events in pieces(store):
         findings = [finding for event in events for finding in walk.step(event)]
         now = inspect_store(store_id)
         if now.generation != store.generation:
@@ -105,33 +102,6 @@ class _Walk:
             yield "has args that are not JSON"
         if not _TIME.fullmatch(event.created_at):
             yield f"was created at {event.created_at!r}, which is no time"
-
-
-def _pieces(store: StoreDetails) -> Iterator[Sequence[LoggedEvent]]:
-    """The events up to the head and, if there are any, some beyond, in pieces of bounded size."""
-    start = 0
-    while True:
-        headings = get_engine().headings(
-            store, start=start, newest_first=False, max_events=_SLICE_EVENTS
-        )
-        for seq_nums in _cut_by_bytes(headings):
-            yield get_engine().events(store, seq_nums, max_args_chars=_WHOLE_ARGS)
-        if len(headings) < _SLICE_EVENTS or headings[-1].seq_num > store.head:
-            return
-        start = headings[-1].seq_num + 1
-
-
-def _cut_by_bytes(headings: Sequence[Heading]) -> Iterator[list[int]]:
-    piece: list[int] = []
-    size = 0
-    for heading in headings:
-        if piece and size + heading.args_bytes > _PIECE_BYTES:
-            yield piece
-            piece, size = [], 0
-        piece.append(heading.seq_num)
-        size += heading.args_bytes
-    if piece:
-        yield piece
 
 
 def _above(head: int, events: Sequence[LoggedEvent]) -> Iterator[Finding]:

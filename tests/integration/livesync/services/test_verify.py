@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 
 from livesync.protocol.errors import StoreNotFoundError
-from livesync.services import verify
+from livesync.services import history
 from livesync.services.verify import StoreChangedError, verify_store
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_chain, make_event, make_events
@@ -177,7 +177,7 @@ def test_what_is_pushed_meanwhile_is_no_fault(
 def test_a_reset_meanwhile_is_told_instead_of_false_findings(
     sound: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "_SLICE_EVENTS", 2)
+    monkeypatch.setattr(history, "_SLICE_EVENTS", 2)
     headings = DatabaseEngine.headings
 
     def reset_first(engine: DatabaseEngine, *args: Any, **options: Any) -> Any:
@@ -195,7 +195,7 @@ def test_a_reset_meanwhile_is_told_instead_of_false_findings(
 @pytest.mark.parametrize("size", [1, 3, 7, 8])
 @pytest.mark.usefixtures("sound")
 def test_pieces_of_any_size_make_the_same_walk(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "_SLICE_EVENTS", size)
+    monkeypatch.setattr(history, "_SLICE_EVENTS", size)
     assert findings() == []
 
     break_event(10, "parent_seq_num = 2")
@@ -205,7 +205,7 @@ def test_pieces_of_any_size_make_the_same_walk(size: int, monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("sound")
 def test_large_events_are_read_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "_PIECE_BYTES", 40)  # two events of 16 bytes of args
+    monkeypatch.setattr(history, "_PIECE_BYTES", 40)  # two events of 16 bytes of args
     sizes: list[int] = []
     events = DatabaseEngine.events
 
