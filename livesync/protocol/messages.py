@@ -144,6 +144,11 @@ _cursor = msgspec.json.Decoder(WireCursor)
 _string = msgspec.json.Decoder(str)
 
 _SEQ_NUM_LIMIT = 2**53
+_ITEM_START = '{"eventEncoded":'
+_ITEM_MIDDLE = ',"metadata":{"_tag":"Some","value":{"_tag":"SyncMessage.SyncMetadata","createdAt":"'
+_ITEM_END = '"}}}'
+_CREATED_AT_LENGTH = len("2026-01-31T12:00:00.000Z")
+_ITEM_TAIL_LENGTH = len(_ITEM_MIDDLE) + _CREATED_AT_LENGTH + len(_ITEM_END)
 _BACKEND_ID_MAX_LENGTH = 128  # ours have 21
 
 
@@ -229,11 +234,17 @@ def encode_item(
     """The same from the columns of a stored event: pages are read a thousand events at a time."""
     args_member = "" if args is None else f'"args":{args},'
     return (
-        f'{{"eventEncoded":{{"name":{quote(name)},{args_member}"seqNum":{seq_num},'
+        f'{_ITEM_START}{{"name":{quote(name)},{args_member}"seqNum":{seq_num},'
         f'"parentSeqNum":{parent_seq_num},"clientId":{quote(client_id)},'
-        f'"sessionId":{quote(session_id)}}},"metadata":{{"_tag":"Some","value":'
-        f'{{"_tag":"SyncMessage.SyncMetadata","createdAt":"{created_at}"}}}}}}'
+        f'"sessionId":{quote(session_id)}}}{_ITEM_MIDDLE}{created_at}{_ITEM_END}'
     )
+
+
+def split_item(item: str) -> tuple[str, str]:
+    """The event in an encoded item, as JSON, and its ``createdAt``: ``encode_item`` backwards."""
+    event_end = len(item) - _ITEM_TAIL_LENGTH
+    created_at_start = event_end + len(_ITEM_MIDDLE)
+    return item[len(_ITEM_START) : event_end], item[created_at_start : -len(_ITEM_END)]
 
 
 def encode_page(events: Sequence[str], *, remaining: int, backend_id: str) -> str:

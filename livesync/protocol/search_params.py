@@ -70,6 +70,20 @@ def match_sync_request(
     return SyncRequest(store_id, cast(Transport, transport), payload)
 
 
+def is_store_id(text: str, *, max_bytes: int) -> bool:
+    """Whether a sync URL can name a store of this id.
+
+    Args:
+        text: the id.
+        max_bytes: most UTF-8 bytes of a store id.
+    """
+    try:
+        _read_store_id(text.encode(), max_bytes)
+    except ValueError:
+        return False
+    return True
+
+
 def _sync_parameters(query_string: bytes) -> dict[bytes, bytes]:
     values: dict[bytes, bytes] = {}
     for pair in query_string.split(b"&"):
