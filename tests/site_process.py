@@ -93,13 +93,17 @@ class SiteProcess(ServerProcess):
         """Send SIGTERM, wait for the end and return the exit code."""
         return self.stop()
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, directory: Path | None = None) -> str:
         """Run ``manage.py`` with the site's environment and return what it printed.
+
+        Args:
+            arguments: the command and its arguments.
+            directory: where it runs; files are named from there.
 
         Raises:
             ServerFailedError: it ended with another exit code than 0.
         """
-        return _manage(arguments, self.environment())
+        return _manage(arguments, self.environment(), directory)
 
     def command(self) -> Sequence[str]:
         port = str(self.port)
@@ -148,13 +152,16 @@ def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in os.environ.keys() - SITE_VARIABLES}
 
 
-def _manage(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+def _manage(
+    arguments: Sequence[str], environment: Mapping[str, str], directory: Path | None = None
+) -> str:
     done = subprocess.run(
         [sys.executable, str(MANAGE), *arguments],
         check=False,
         capture_output=True,
         text=True,
         env=environment,
+        cwd=directory,
     )
     if done.returncode != 0:
         raise ServerFailedError(

@@ -71,9 +71,13 @@ def reset_store(store_id: str, *, by: str = "code of the site") -> Reset:
         done.backend_id,
         done.event_count,
     )
-    hint = Hint(store_id, done.backend_id, 0)
+    tell_everybody(Hint(store_id, done.backend_id, 0))
+    announce_reset(done, by=by)
+    return done
+
+
+def tell_everybody(hint: Hint) -> None:
+    """Tell the live pulls of a store where it stands, past the writer: here and elsewhere."""
     for hub in all_hubs():
         hub.hint_from_thread(hint)
     hints.send_hint(hint)
-    announce_reset(done, by=by)
-    return done

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,10 +55,13 @@ def test_what_serve_prints(site_with_a_note: SiteProcess) -> None:
     assert _masked(site_with_a_note.log).startswith(_masked(expected))
 
 
-def test_what_the_other_commands_print(site_with_a_note: SiteProcess) -> None:
+def test_what_the_other_commands_print(site_with_a_note: SiteProcess, tmp_path: Path) -> None:
     examples = {found[1]: found[2] for found in EXAMPLES if found and found[1] != "serve"}
 
-    printed = {command: site_with_a_note.manage(*shlex.split(command)) for command in examples}
+    printed = {
+        command: site_with_a_note.manage(*shlex.split(command), directory=tmp_path)
+        for command in examples
+    }
 
     assert len(printed) >= 5
     for command, text in examples.items():
