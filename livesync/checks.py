@@ -13,6 +13,7 @@ from livesync import hooks
 from livesync.conf import get_settings
 
 MIN_SECRET_LENGTH = 16
+_SECRET_HINT = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 @register("livesync")
@@ -28,6 +29,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_check_origins(site_hooks),
         *_check_schema(site_hooks),
         *_check_transports(),
+        *_check_admin_secret(),
     ]
 
 
@@ -50,6 +52,14 @@ def _check_transports() -> list[CheckMessage]:
         return []
     reason = f"LIVESYNC['enabled_transports'] names {unknown}; there are {', '.join(known)}."
     return [Error(reason, id="livesync.E011")]
+
+
+def _check_admin_secret() -> list[CheckMessage]:
+    secret = get_settings().admin_secret
+    if not secret or len(secret) >= MIN_SECRET_LENGTH:
+        return []
+    reason = f"LIVESYNC['admin_secret'] has fewer than {MIN_SECRET_LENGTH} characters."
+    return [Error(reason, hint=_SECRET_HINT, id="livesync.E012")]
 
 
 def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:
@@ -75,7 +85,7 @@ def _check_secret(site_hooks: hooks.Hooks) -> list[CheckMessage]:
     return [
         Error(
             f"LIVESYNC['shared_secret'] has fewer than {MIN_SECRET_LENGTH} characters.",
-            hint="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+            hint=_SECRET_HINT,
             id="livesync.E003",
         )
     ]

@@ -16,6 +16,9 @@ class LivesyncSettings:
     shared_secret: str = ""
     """What ``livesync.hooks.SharedSecretHooks`` compares with; at least 16 characters."""
 
+    admin_secret: str = ""
+    """Turns the admin messages on, for whoever knows it; at least 16 characters."""
+
     open_to_network: bool = False
     """In development, let other machines sync although no authentication is chosen, and pages that
     this machine serves to them."""

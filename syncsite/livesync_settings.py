@@ -24,6 +24,7 @@ def livesync_settings(*, development: bool) -> dict[str, Any]:
         "cors": environment.flag("SYNCSITE_CORS", default=development),
         "open_to_network": development and environment.flag("SYNCSITE_EXPOSE"),
         "shared_secret": environment.secret("SYNCSITE_AUTH_SECRET"),
+        "admin_secret": environment.secret("SYNCSITE_ADMIN_SECRET"),
     }
     if chosen:
         values["hooks"] = AUTH_HOOKS.get(chosen, chosen)

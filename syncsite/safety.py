@@ -75,6 +75,8 @@ def _about_auth(livesync: Mapping[str, Any]) -> Iterator[str]:
         len(livesync["shared_secret"]) < AUTH_SECRET_MIN_LENGTH
     ):
         yield f"SYNCSITE_AUTH_SECRET needs at least {AUTH_SECRET_MIN_LENGTH} characters"
+    if 0 < len(livesync.get("admin_secret", "")) < AUTH_SECRET_MIN_LENGTH:
+        yield f"SYNCSITE_ADMIN_SECRET needs at least {AUTH_SECRET_MIN_LENGTH} characters"
 
 
 def _about_origins(livesync: Mapping[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@
 | SYNCSITE_EXPOSE | 1: development, open to the local network | 0 |
 | SYNCSITE_AUTH | ``open``, ``shared-secret``, ``django``, or a class of hooks | this machine only |
 | SYNCSITE_AUTH_SECRET | what ``shared-secret`` asks for | |
+| SYNCSITE_ADMIN_SECRET | turns the admin messages of livesync on, for whoever knows it | |
 | SYNCSITE_ALLOWED_ORIGINS | pages that may connect, parted by commas | this machine's |
 | SYNCSITE_CORS | 1: pages of those origins may use the HTTP transport | 1 |
 | ALLOWED_HOSTS | further names by which the site may be addressed | |

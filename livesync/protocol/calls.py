@@ -16,10 +16,11 @@ WS_PROCEDURES = "SyncWsRpc"
 HTTP_PROCEDURES = "SyncHttpRpc"
 RPC_PROCEDURES = "SyncDoRpc"
 
+_ADMIN_NAMES = ("AdminInfo", "AdminResetRoom")
 _NAMES = {
     WS_PROCEDURES: ("Pull", "Push"),
-    HTTP_PROCEDURES: ("Pull", "Push", "Ping"),
-    RPC_PROCEDURES: ("Pull", "Push", "Ping"),
+    HTTP_PROCEDURES: ("Pull", "Push", "Ping", *_ADMIN_NAMES),
+    RPC_PROCEDURES: ("Pull", "Push", "Ping", *_ADMIN_NAMES),
 }
 
 
@@ -49,6 +50,15 @@ class PingCall(NamedTuple):
     request_id: RequestId
 
 
+class AdminCall(NamedTuple):
+    """``AdminInfo`` or ``AdminResetRoom``, over HTTP and by RPC: tell of the store, or reset it."""
+
+    request_id: RequestId
+    deed: str
+    secret: str
+    tag: str
+
+
 class Refused(NamedTuple):
     """A message that is answered at once with ``frame``; then the connection may have to close."""
 
@@ -56,7 +66,12 @@ class Refused(NamedTuple):
     close: bool = False
 
 
-Call = Pull | Push | PingCall
+Call = Pull | Push | PingCall | AdminCall
+
+
+def unknown_tag(tag: str) -> str:
+    """Why a request with this tag is not carried out."""
+    return f"Unknown request tag: {tag[:128]}"
 
 
 def read_call(
@@ -82,7 +97,7 @@ def read_call(
 def _read(request: Request, procedures: str, binding: Binding, limits: Limits) -> Call:
     group, _, name = request.tag.partition(".")
     if group != procedures or name not in _NAMES[procedures]:
-        raise ShapeError(f"Unknown request tag: {request.tag[:128]}")
+        raise ShapeError(unknown_tag(request.tag))
     if request.payload is None:
         raise ShapeError("missing field 'payload' at $")
     if name == "Push":
@@ -93,6 +108,10 @@ def _read(request: Request, procedures: str, binding: Binding, limits: Limits) -
         pull = _read_pull(request.payload, procedures, limits)
         binding.check(pull.store_id, pull.payload)
         return Pull(request.request_id, pull.cursor, pull.live, pull.caller)
+    if name in _ADMIN_NAMES:
+        admin = messages.read_admin(request.payload, limits=limits)
+        binding.check(admin.store_id, admin.payload)
+        return AdminCall(request.request_id, name, admin.admin_secret, request.tag)
     ping = messages.read_ping(request.payload, limits=limits)
     binding.check(ping.store_id, ping.payload)
     return PingCall(request.request_id)

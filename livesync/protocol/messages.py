@@ -5,7 +5,7 @@ Source: LiveStore sync-cf 0.4.0, ``common/ws-rpc-schema.ts``, ``common/http-rpc-
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 PUSH_ACK = "{}"
 PING_ANSWER = '{"_tag":"SyncMessage.Pong"}'
+ADMIN_RESET_ANSWER = '{"_tag":"SyncMessage.AdminResetRoomResponse"}'
 
 
 class Limits(NamedTuple):
@@ -66,6 +67,14 @@ class PingRequest(NamedTuple):
     """Is the server there? ``payload`` as in ``PullRequest``."""
 
     store_id: str
+    payload: Raw | None = None
+
+
+class AdminRequest(NamedTuple):
+    """Do something with the store, for who knows ``admin_secret``; ``payload`` as above."""
+
+    store_id: str
+    admin_secret: str
     payload: Raw | None = None
 
 
@@ -135,11 +144,18 @@ class _WirePing(msgspec.Struct, rename="camel"):
     payload: Raw | UnsetType = UNSET
 
 
+class _WireAdmin(msgspec.Struct, rename="camel"):
+    store_id: str
+    admin_secret: str
+    payload: Raw | UnsetType = UNSET
+
+
 _pull = msgspec.json.Decoder(WirePull)
 _live_pull = msgspec.json.Decoder(WireLivePull)
 _rpc_pull = msgspec.json.Decoder(_WireRpcPull)
 _push = msgspec.json.Decoder(WirePush)
 _ping = msgspec.json.Decoder(_WirePing)
+_admin = msgspec.json.Decoder(_WireAdmin)
 _cursor = msgspec.json.Decoder(WireCursor)
 _string = msgspec.json.Decoder(str)
 
@@ -207,6 +223,23 @@ def read_ping(payload: Raw, *, limits: Limits) -> PingRequest:
     """
     wire = strict_json.read(payload, _ping)
     return PingRequest(wire.store_id, _read_payload(wire.payload, limits))
+
+
+def read_admin(payload: Raw, *, limits: Limits) -> AdminRequest:
+    """Read the payload of an admin message; its ``_tag`` says nothing that the procedure does not.
+
+    Raises:
+        strict_json.ShapeError: a field is missing or of another type.
+    """
+    wire = strict_json.read(payload, _admin)
+    return AdminRequest(wire.store_id, wire.admin_secret, _read_payload(wire.payload, limits))
+
+
+def encode_admin_info(info: Mapping[str, Any]) -> str:
+    """The answer to AdminInfo, as JSON."""
+    return json.dumps(
+        {"_tag": "SyncMessage.AdminInfoResponse", "info": info}, separators=(",", ":")
+    )
 
 
 def encode_event(event: Event, created_at: str) -> str:

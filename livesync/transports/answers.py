@@ -4,12 +4,29 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from livesync.conf import get_settings
+from livesync.hooks import Context
 from livesync.protocol import rpc
 from livesync.protocol.binding import Binding
-from livesync.protocol.calls import Call, PingCall, Pull, Push, Refused, read_call
+from livesync.protocol.calls import (
+    AdminCall,
+    Call,
+    PingCall,
+    Pull,
+    Push,
+    Refused,
+    read_call,
+    unknown_tag,
+)
 from livesync.protocol.errors import CommitUnknownError, LivesyncError
-from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
+from livesync.protocol.messages import (
+    ADMIN_RESET_ANSWER,
+    PING_ANSWER,
+    PUSH_ACK,
+    Limits,
+    encode_admin_info,
+)
 from livesync.protocol.rpc import Malformed, Message, Ping, RequestId, TooMany
+from livesync.services import admin_messages
 from livesync.services.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -70,6 +87,8 @@ async def carry_out(
                 yield rpc.exit_success(request_id, PING_ANSWER)
             case Push():
                 yield await _push(call, connection)
+            case AdminCall():
+                yield await _administer(call, connection)
             case Pull():
                 async for text in _pull(call, connection, frame_page):
                     yield text
@@ -86,6 +105,26 @@ async def _push(push: Push, connection: Connection) -> str:
         logger.exception("a push failed")
         return rpc.exit_fail(push.request_id, error)
     return rpc.exit_success(push.request_id, PUSH_ACK)
+
+
+async def _administer(call: AdminCall, connection: Connection) -> str:
+    if not admin_messages.is_enabled():
+        return rpc.exit_die(call.request_id, unknown_tag(call.tag))
+    try:
+        admin_messages.check_secret(call.secret, connection.context)
+        return rpc.exit_success(call.request_id, await _carry_out_deed(call, connection.context))
+    except LivesyncError as error:
+        return rpc.exit_fail(call.request_id, error)
+    except Exception as error:
+        logger.exception("an admin message failed")
+        return rpc.exit_fail(call.request_id, error)
+
+
+async def _carry_out_deed(call: AdminCall, context: Context) -> str:
+    if call.deed == "AdminInfo":
+        return encode_admin_info(await admin_messages.describe_store(context))
+    await admin_messages.reset_by_message(context)
+    return ADMIN_RESET_ANSWER
 
 
 async def _pull(pull: Pull, connection: Connection, frame_page: Framing) -> AsyncIterator[str]:

@@ -26,7 +26,6 @@ PAGE = page("docs/wire.md")
 NEVER_TOLD = {
     "LivesyncError",  # the base
     "RefusedError",  # the base of what a request is refused with
-    "StoreNotFoundError",  # for commands and the admin
     "CommitUnknownError",  # told as a closed socket, or as 503
 }
 TYPED = {"ServerAheadError", "BackendIdMismatchError"}

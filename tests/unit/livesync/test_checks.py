@@ -48,6 +48,8 @@ def ids() -> list[str | None]:
         (True, {"hooks": SIGNED_IN, "allowed_origins": ORIGINS}, []),
         (True, {"hooks": f"{__name__}.WithSchema"}, []),
         (True, {"hooks": f"{__name__}.WithBrokenSchema"}, ["livesync.E010"]),
+        (True, {"admin_secret": "x" * 15}, ["livesync.E012"]),
+        (True, {"admin_secret": "x" * 16}, []),
         (True, {"enabled_transports": ("http",)}, []),
         (True, {"enabled_transports": ("http", "do-rpc")}, ["livesync.E011"]),
         (True, {"hook": OPEN}, ["livesync.E001"]),

@@ -42,6 +42,7 @@ def test_safe_settings_pass() -> None:
         ({"allowed_hosts": ["sync.example", "*"]}, "ALLOWED_HOSTS allows every host"),
         (auth(None), "SYNCSITE_AUTH is not chosen"),
         (auth(AUTH_HOOKS["shared-secret"], shared_secret="x" * 15), "SYNCSITE_AUTH_SECRET"),
+        (auth(AUTH_HOOKS["open"], admin_secret="x" * 15), "SYNCSITE_ADMIN_SECRET"),
         (auth(AUTH_HOOKS["django"]), "SYNCSITE_ALLOWED_ORIGINS is empty"),
         (auth(AUTH_HOOKS["django"], allowed_origins=("*",)), "allows every page"),
         ({"tls_proxy": False}, "SYNCSITE_TLS_PROXY is not 1"),
