@@ -25,13 +25,29 @@ class FileLostError(DatabaseUnavailableError):
     """The connection's file has been removed or replaced; only a new connection is of use."""
 
 
-class _Opened(NamedTuple):
+class OpenedFile(NamedTuple):
+    """The file and the log that a connection has open, as they were when it first read."""
+
     driver: Any
     path: str
     places: tuple[_Place, _Place]
 
+    def is_there(self) -> bool:
+        """Whether its name still leads to it."""
+        return not self.path or _places(self.path) == self.places
 
-_opened: WeakKeyDictionary[BaseDatabaseWrapper, _Opened] = WeakKeyDictionary()
+    def check(self) -> None:
+        """Refuse to go on with a file that is another one by now; see ``check_file``.
+
+        Raises:
+            FileLostError: the file was removed or replaced.
+        """
+        if not self.is_there():
+            _tell(self)
+            raise FileLostError(f"{Path(self.path).name} was removed or replaced")
+
+
+_opened: WeakKeyDictionary[BaseDatabaseWrapper, OpenedFile] = WeakKeyDictionary()
 _lost: set[tuple[str, tuple[_Place, _Place]]] = set()
 _lock = threading.Lock()
 
@@ -50,11 +66,15 @@ def check_file(connection: BaseDatabaseWrapper) -> None:
         return
     opened = _opened.get(connection)
     if opened is None or opened.driver is not connection.connection:
-        path = _path(connection.connection)
-        _opened[connection] = _Opened(connection.connection, path, _places(path))
-    elif opened.path and _places(opened.path) != opened.places:
-        _tell(opened)
-        raise FileLostError(f"{Path(opened.path).name} was removed or replaced")
+        _opened[connection] = opened_file(connection.connection)
+    else:
+        opened.check()
+
+
+def opened_file(driver: Any) -> OpenedFile:
+    """Take note of the files of a driver's connection, which has read something."""
+    path = _path(driver)
+    return OpenedFile(driver, path, _places(path))
 
 
 def _path(driver: Any) -> str:
@@ -74,7 +94,7 @@ def _place(path: str) -> _Place:
     return (found.st_dev, found.st_ino)
 
 
-def _tell(opened: _Opened) -> None:
+def _tell(opened: OpenedFile) -> None:
     with _lock:
         if opened[1:] in _lost:
             return  # each thread has a connection of its own that finds out

@@ -4,7 +4,6 @@ The row of a store is its lock. A commit locks the rows of all stores concerned 
 decides, writes, and commits; a reader takes a snapshot and no lock.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -25,7 +24,6 @@ from livesync.protocol.errors import CommitUnknownError, StoreHeldError
 from livesync.storage import adoption, browsing, postgresql, resets, sqlite
 from livesync.storage.engine import (
     Append,
-    Appended,
     Heading,
     LoggedEvent,
     Outcome,
@@ -35,15 +33,13 @@ from livesync.storage.engine import (
     StoreState,
     TimedEvent,
 )
-from livesync.storage.errors import CommitBrokenError
 from livesync.storage.faults import note, unavailable
 from livesync.storage.plan import Plan, make_plan
+from livesync.storage.settling import commit_settled
+from livesync.storage.timestamps import iso_text
 
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
-
-_MAX_COMMITS = 3
 _SETTLE_FOR_S = 10.0
 _SETTLE_EVERY_S = 0.2
 _STATEMENTS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
@@ -58,7 +54,7 @@ class DatabaseEngine:
 
     def commit(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         try:
-            return self._commit_or_settle(appends)
+            return commit_settled(self.alias, appends, self._commit_what_is_free, self._is_stored)
         except DatabaseUnavailableError as error:
             raise unavailable(error) from error
 
@@ -137,33 +133,6 @@ class DatabaseEngine:
         except DatabaseUnavailableError as error:
             raise unavailable(error) from error
 
-    def _commit_or_settle(self, appends: Sequence[Append]) -> Sequence[Outcome]:
-        broken: list[CommitBrokenError] = []
-        try:
-            return self._try_to_commit(appends, broken)
-        except Exception as error:
-            if any(commit.leaves_doubt for commit in broken):
-                # whatever it was that ended this: it is no proof that nothing was stored
-                raise CommitUnknownError("the outcome of a commit is unknown") from error
-            raise
-
-    def _try_to_commit(
-        self, appends: Sequence[Append], broken: list[CommitBrokenError]
-    ) -> Sequence[Outcome]:
-        while len(broken) < _MAX_COMMITS:
-            try:
-                outcomes = self._commit_what_is_free(appends)
-                return _beyond_doubt(outcomes, broken)
-            except CommitBrokenError as error:
-                logger.warning("%s: %s", self.alias, error)
-                broken.append(error)
-                if self._is_stored(error.plan):
-                    if error.leaves_doubt:
-                        raise
-                    return error.plan.outcomes
-        # a disk that fails at every COMMIT would keep the writer here for ever
-        raise unavailable(broken[-1]) from broken[-1]
-
     def _commit_what_is_free(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         store_ids = frozenset(append.store_id for append in appends)
         if self._held.isdisjoint(store_ids):
@@ -212,18 +181,6 @@ def _store(
     return plan.outcomes
 
 
-def _beyond_doubt(
-    outcomes: Sequence[Outcome], broken: Sequence[CommitBrokenError]
-) -> Sequence[Outcome]:
-    true = list(outcomes)
-    for commit in broken:
-        for number, planned in enumerate(commit.plan.outcomes if commit.leaves_doubt else ()):
-            if isinstance(planned, Appended) and not isinstance(true[number], Appended):
-                # what it was refused for may be its own events, come up from the log
-                true[number] = CommitUnknownError("the outcome of a commit is unknown")
-    return true
-
-
 def _holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
     if not plan.rows:
         return False  # nothing but new stores was at stake: making them again is harmless
@@ -235,11 +192,6 @@ def _holds(connection: BaseDatabaseWrapper, plan: Plan) -> bool:
     finally:
         close_quietly(connection)
     return held
-
-
-def iso_text(instant: datetime) -> str:
-    """An instant as JavaScript's ``toISOString`` writes it: UTC, milliseconds, ``Z``."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
 
 
 def _statements(connection: BaseDatabaseWrapper) -> Any:
