@@ -1,6 +1,8 @@
 """System checks: what an operator should hear before the site starts."""
 
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -11,7 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from livesync import hooks
 from livesync.conf import get_settings
+from livesync.storage.choosing import chooser
 
+OLDEST_SQLITE_FOR_FILES = (3, 37)  # the reference's tables are STRICT
 MIN_SECRET_LENGTH = 16
 _SECRET_HINT = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
@@ -30,6 +34,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_check_schema(site_hooks),
         *_check_transports(),
         *_check_admin_secret(),
+        *_check_engine(),
     ]
 
 
@@ -60,6 +65,25 @@ def _check_admin_secret() -> list[CheckMessage]:
         return []
     reason = f"LIVESYNC['admin_secret'] has fewer than {MIN_SECRET_LENGTH} characters."
     return [Error(reason, hint=_SECRET_HINT, id="livesync.E012")]
+
+
+def _check_engine() -> list[CheckMessage]:
+    directory = get_settings().files_directory
+    try:
+        is_in_files = chooser() is not None
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="livesync.E020")]
+    if directory and not Path(directory).is_absolute():
+        reason = "LIVESYNC['files_directory'] is no absolute path."
+        return [Error(reason, id="livesync.E021")]
+    if is_in_files and not directory:
+        reason = "LIVESYNC['engine'] wants files, but LIVESYNC['files_directory'] names no place."
+        return [Error(reason, id="livesync.E021")]
+    if is_in_files and sqlite3.sqlite_version_info < OLDEST_SQLITE_FOR_FILES:
+        oldest = ".".join(map(str, OLDEST_SQLITE_FOR_FILES))
+        reason = f"Stores in files need SQLite {oldest}; this is {sqlite3.sqlite_version}."
+        return [Error(reason, id="livesync.E022")]
+    return []
 
 
 def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:

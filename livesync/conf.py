@@ -110,6 +110,18 @@ class LivesyncSettings:
     hook_threads: int = 16
     """Threads for hooks that are not async; when all are busy, such hooks wait for one."""
 
+    engine: str = "database"
+    """Where new stores are kept: ``database``, ``files``, or the dotted path of a function that is
+    called with a store id and returns one of the two. Stores stay where they are; see
+    ``move_store``."""
+
+    files_directory: str = ""
+    """Directory of the stores' files, by its absolute path; without one no store can be kept in
+    files."""
+
+    files_max_open: int = 256
+    """Most connections to stores' files in a process, each with three file handles."""
+
     readers: int = 4
     """Threads that read, each with its own database connection."""
 

@@ -1,5 +1,6 @@
 """What the environment says about livesync."""
 
+from pathlib import Path
 from typing import Any
 
 from syncsite import environment
@@ -11,7 +12,7 @@ AUTH_HOOKS = {
 }
 
 
-def livesync_settings(*, development: bool) -> dict[str, Any]:
+def livesync_settings(*, development: bool, data_directory: Path) -> dict[str, Any]:
     """The LIVESYNC setting.
 
     Without SYNCSITE_AUTH livesync itself lets in, in development, this machine and nobody else;
@@ -19,13 +20,17 @@ def livesync_settings(*, development: bool) -> dict[str, Any]:
     livesync allows them by itself.
     """
     chosen = environment.text("SYNCSITE_AUTH")
+    engine = environment.text("SYNCSITE_ENGINE")
     values: dict[str, Any] = {
         "allowed_origins": tuple(environment.names("SYNCSITE_ALLOWED_ORIGINS")),
         "cors": environment.flag("SYNCSITE_CORS", default=development),
         "open_to_network": development and environment.flag("SYNCSITE_EXPOSE"),
         "shared_secret": environment.secret("SYNCSITE_AUTH_SECRET"),
         "admin_secret": environment.secret("SYNCSITE_ADMIN_SECRET"),
+        "files_directory": str(data_directory / "stores"),
     }
+    if engine:
+        values["engine"] = engine
     if chosen:
         values["hooks"] = AUTH_HOOKS.get(chosen, chosen)
     return values

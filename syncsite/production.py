@@ -21,7 +21,7 @@ from syncsite.settings import METRICS_TOKEN, REDIS_URL, SYNCSITE_DATA
 DEBUG = False
 SECRET_KEY = environment.secret("SECRET_KEY")
 ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
-LIVESYNC = livesync_settings(development=False)
+LIVESYNC = livesync_settings(development=False, data_directory=SYNCSITE_DATA)
 
 # the proxy must overwrite the header, or clients could claim to use TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -6,6 +6,7 @@
 |---|---|---|
 | SYNCSITE_DATA | data directory | ``data`` beside manage.py |
 | DATABASE_URL | a PostgreSQL for everything | SQLite files in the data directory |
+| SYNCSITE_ENGINE | where new stores are kept: ``database``, ``files``, or a function | database |
 | REDIS_URL | carries hints between processes | in memory, for one process |
 | HOST, PORT, WORKERS | where ``serve`` listens, and in how many processes | 127.0.0.1, 8000, 1 |
 | SYNCSITE_EXPOSE | 1: development, open to the local network | 0 |
@@ -111,7 +112,7 @@ CHANNEL_LAYERS = {
 
 METRICS_TOKEN = environment.secret("SYNCSITE_METRICS_TOKEN")
 
-LIVESYNC = livesync_settings(development=True)
+LIVESYNC = livesync_settings(development=True, data_directory=SYNCSITE_DATA)
 
 # of the chat state API; every view says by itself who may use it and how
 SPECTACULAR_SETTINGS = {

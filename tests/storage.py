@@ -1,27 +1,32 @@
 """A storage engine as tests use it: short to ask, with a second connection for everybody else."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import ModuleType
 from typing import Any
 
+import pytest
 from django.db import connections
 
 from livesync.protocol.events import Event
 from livesync.storage import postgresql, sqlite
-from livesync.storage.database import DatabaseEngine
-from livesync.storage.engine import Append, Appended, Slice
+from livesync.storage.engine import Append, Appended, Engine, LoggedEvent, Slice, StoreDetails
+from livesync.storage.routed import RoutedEngine
 
 ALIAS = "livesync"
 STORE = "store"
+central = pytest.mark.parametrize("vendor", ["sqlite", "postgresql"], indirect=True)
+"""Only where the events are in the central tables."""
+
 MANY = {"max_events": 10_000, "max_bytes": 100_000_000}
 STATEMENTS: dict[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 
 
 def push(
-    engine: DatabaseEngine,
+    engine: Engine,
     batch: Sequence[Event],
     *,
     to: str = STORE,
@@ -34,20 +39,20 @@ def push(
     return outcome
 
 
-def read(engine: DatabaseEngine, after: int = 0, *, store_id: str = STORE, **limits: int) -> Slice:
+def read(engine: Engine, after: int = 0, *, store_id: str = STORE, **limits: int) -> Slice:
     """What follows ``after``, all of it unless a limit is given; the store exists."""
     found = engine.read(store_id, after, **MANY | limits)
     assert found is not None
     return found
 
 
-def numbers(engine: DatabaseEngine, store_id: str = STORE) -> list[int]:
+def numbers(engine: Engine, store_id: str = STORE) -> list[int]:
     """The numbers of all stored events; none for a store that does not exist."""
     found = engine.read(store_id, 0, **MANY)
     return list(found.seq_nums) if found else []
 
 
-def stored_events(engine: DatabaseEngine, store_id: str = STORE) -> list[dict[str, Any]]:
+def stored_events(engine: Engine, store_id: str = STORE) -> list[dict[str, Any]]:
     """The events as a client gets them, but their args as text; None for absent ones."""
     events = []
     for text in read(engine, store_id=store_id).events:
@@ -82,6 +87,49 @@ def find(statement: str) -> list[tuple[Any, ...]]:
     with own_connection() as other, other.cursor() as cursor:
         cursor.execute(statement)
         return [tuple(row) for row in cursor.fetchall()]
+
+
+def rows(engine: Engine, store_id: str = STORE) -> Sequence[LoggedEvent]:
+    """All stored events, as commands see them."""
+    store = details(engine, store_id)
+    found = engine.headings(store, start=0, newest_first=False, max_events=10_000)
+    return engine.events(store, [heading.seq_num for heading in found], max_args_chars=1_000_000)
+
+
+def details(engine: Engine, store_id: str = STORE) -> StoreDetails:
+    """What is known of a store, which exists."""
+    found = engine.inspect(store_id)
+    assert found is not None
+    return found
+
+
+def kept_events(engine: Engine, store_id: str = STORE) -> int:
+    """How many events take room, be they of the history or of former ones."""
+    store = details(engine, store_id)
+    return len(rows(engine, store_id)) + engine.ended_events(store)
+
+
+@contextmanager
+def store_connection(engine: Engine, store_id: str = STORE) -> Iterator[Any]:
+    """A second connection to where the store's events are; ``execute`` knows how to use it."""
+    if isinstance(engine, RoutedEngine):
+        path = engine.files.layout.file(store_id)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            yield connection
+        return
+    with own_connection() as connection:
+        yield connection
+
+
+@contextmanager
+def held_store(engine: Engine) -> Iterator[None]:
+    """The lock that writing to the store needs is somebody else's."""
+    with store_connection(engine) as connection:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("BEGIN IMMEDIATE")
+        else:
+            hold_store(connection)
+        yield
 
 
 def hold_store(connection: Any) -> None:

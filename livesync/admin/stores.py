@@ -15,6 +15,7 @@ from groundwork.bounded_paginator import BoundedPaginator
 from groundwork.visible_text import distinct_html
 from livesync.admin.events import EventPages
 from livesync.admin.reset import ResetPage
+from livesync.admin.rows import as_it_stands
 from livesync.models import Store
 from livesync.services.stores import count_live_pulls
 
@@ -43,7 +44,7 @@ class StoreAdmin(_ModelAdmin):
     paginator = BoundedPaginator
     actions = None
     fieldsets = (
-        (None, {"fields": ("listed_id", "created")}),
+        (None, {"fields": ("listed_id", "created", "place")}),
         ("History", {"fields": ("events", "size", "head", "last_push")}),
         ("Identity", {"fields": ("backend", "resets", "clean_up")}),
         ("Clients", {"fields": ("live_pulls",)}),
@@ -75,6 +76,18 @@ class StoreAdmin(_ModelAdmin):
     def has_reset_permission(self, request: HttpRequest) -> bool:
         """Whether this user may reset stores."""
         return request.user.has_perm("livesync.reset_store")
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Store | None:
+        row = super().get_object(request, object_id, from_field)
+        return None if row is None else as_it_stands(row)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list; of stores in files it is ordered by what their rows say, which is not much."""
+        changelist = super().get_changelist_instance(request)
+        changelist.result_list = [as_it_stands(row) for row in changelist.result_list]
+        return changelist
 
     def get_urls(self) -> list[URLPattern]:
         # before Django's own, the last of which takes anything

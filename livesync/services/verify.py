@@ -20,11 +20,11 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 
 
 class StoreChangedError(LivesyncError):
-    """The store was reset while it was being verified."""
+    """The store was reset or moved while it was being verified."""
 
     def __init__(self, *, store_id: str) -> None:
         self.store_id = store_id
-        super().__init__(f"store {store_id!r} was reset meanwhile; verify it again")
+        super().__init__(f"store {store_id!r} was reset or moved meanwhile; verify it again")
 
 
 class Finding(NamedTuple):
@@ -51,7 +51,7 @@ def verify_store(store_id: str) -> Iterator[Finding]:
     for events in pieces(store):
         findings = [finding for event in events for finding in walk.step(event)]
         now = inspect_store(store_id)
-        if now.generation != store.generation:
+        if (now.place, now.generation) != (store.place, store.generation):
             raise StoreChangedError(store_id=store_id)
         yield from findings
         yield from _above(now.head, events)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from livesync.models import Place
 from livesync.protocol.events import Event
 
 
@@ -77,7 +78,7 @@ class StoreDetails(NamedTuple):
 
     ``key`` is the engine's own name for it. ``oldest_generation`` is below ``generation`` while
     events of before a reset await their deletion. ``byte_count`` adds up the UTF-8
-    bytes of the events' names and args.
+    bytes of the events' names and args. ``place`` is one of ``livesync.models.Place``.
     """
 
     key: int
@@ -90,6 +91,7 @@ class StoreDetails(NamedTuple):
     byte_count: int
     created_at: datetime
     last_push_at: datetime | None
+    place: str = Place.DATABASE
 
 
 class Heading(NamedTuple):

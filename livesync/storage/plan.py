@@ -11,7 +11,7 @@ from livesync.protocol.chunking import utf8_size
 from livesync.protocol.errors import LivesyncError, StoreHeldError
 from livesync.protocol.events import Event
 from livesync.storage.engine import Append, Appended, Outcome
-from livesync.storage.places import StoreElsewhereError, check_place
+from livesync.storage.places import check_place
 
 
 class StoreRow(msgspec.Struct):
@@ -68,7 +68,7 @@ def make_plan(appends: Sequence[Append], stores: dict[str, StoreRow], *, created
             continue
         try:
             outcome: Outcome = _decide(append, store, plan)
-        except (LivesyncError, StoreElsewhereError) as error:
+        except LivesyncError as error:
             outcome = error
         else:
             if append.batch:

@@ -22,6 +22,8 @@ from livesync.services.hub import all_hubs
 from livesync.services.purge import get_purger
 from livesync.storage import get_engine, get_readers
 from livesync.storage.database import DatabaseEngine
+from livesync.storage.engine import Engine
+from livesync.storage.routed import RoutedEngine
 from syncsite.databases import databases
 
 ALIAS = "livesync"
@@ -103,12 +105,21 @@ def vendor(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def engine(
-    vendor: str, livesync_databases: Databases, django_db_blocker: DjangoDbBlocker
-) -> Iterator[DatabaseEngine]:
+    vendor: str,
+    livesync_databases: Databases,
+    django_db_blocker: DjangoDbBlocker,
+    settings: Settings,
+    tmp_path: Path,
+) -> Iterator[Engine]:
     """An engine on an empty database; the services of this process stand on the same one."""
-    with django_db_blocker.unblock(), alias_on(livesync_databases.config(vendor)):
+    in_files = {"engine": "files", "files_directory": str(tmp_path / "stores")}
+    settings.LIVESYNC = {**settings.LIVESYNC, **(in_files if vendor == "files" else {})}
+    with (
+        django_db_blocker.unblock(),
+        alias_on(livesync_databases.config("sqlite" if vendor == "files" else vendor)),
+    ):
         forget_services()
-        yield DatabaseEngine()
+        yield get_engine() if vendor == "files" else DatabaseEngine()
         stop_services()
         empty_tables()
 
@@ -130,6 +141,9 @@ def stop_services() -> None:
     get_readers().stop()
     get_purger().stop()
     get_announcer().stop()
+    engine = get_engine()
+    if isinstance(engine, RoutedEngine):
+        engine.stop()
     forget_services()
 
 

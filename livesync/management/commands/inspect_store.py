@@ -35,6 +35,7 @@ def _members(store: StoreDetails, ended: int) -> dict[str, Any]:
     pushed_at = store.last_push_at
     return {
         "store_id": store.store_id,
+        "place": store.place,
         "backend_id": store.backend_id,
         "generation": store.generation,
         "head": store.head,
@@ -50,6 +51,7 @@ def _text(store: StoreDetails, ended: int) -> str:
     size = filesizeformat(store.byte_count).replace("\xa0", " ")
     lines = (
         ("store", visible(store.store_id)),
+        ("kept in", store.place),
         ("head", store.head),
         ("events", f"{store.event_count:,}"),
         ("bytes", f"{store.byte_count:,} ({size})"),

@@ -26,6 +26,13 @@ class WithBrokenSchema(OpenHooks):
     payload_schema = "dict[str, int]"
 
 
+def choose(store_id: str) -> str:
+    return "files"
+
+
+CHOOSE = f"{__name__}.choose"
+
+
 def ids() -> list[str | None]:
     return [message.id for message in check_settings(None)]
 
@@ -52,6 +59,12 @@ def ids() -> list[str | None]:
         (True, {"admin_secret": "x" * 16}, []),
         (True, {"enabled_transports": ("http",)}, []),
         (True, {"enabled_transports": ("http", "do-rpc")}, ["livesync.E011"]),
+        (True, {"engine": "files", "files_directory": "/stores"}, []),
+        (True, {"engine": CHOOSE, "files_directory": "/stores"}, []),
+        (True, {"engine": "file", "files_directory": "/stores"}, ["livesync.E020"]),
+        (True, {"engine": f"{__name__}.OPEN", "files_directory": "/x"}, ["livesync.E020"]),
+        (True, {"files_directory": "stores"}, ["livesync.E021"]),
+        (True, {"engine": "files"}, ["livesync.E021"]),
         (True, {"hook": OPEN}, ["livesync.E001"]),
         (True, {"shared_secret": 5}, ["livesync.E001"]),
         (True, {"hooks": "no.such.module.Hooks"}, ["livesync.E001"]),

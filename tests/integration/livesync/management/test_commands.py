@@ -63,6 +63,7 @@ class TestInspect:
         assert answer.pop("created_at").endswith("+00:00")
         assert answer == {
             "store_id": STORE,
+            "place": "database",
             "backend_id": done.backend_id,
             "generation": 2,
             "head": 0,

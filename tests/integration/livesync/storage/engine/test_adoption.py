@@ -9,8 +9,7 @@ from livesync.protocol.errors import (
     StoreNotFoundError,
 )
 from livesync.protocol.events import Event
-from livesync.storage.database import DatabaseEngine
-from livesync.storage.engine import StoreState, TimedEvent
+from livesync.storage.engine import Engine, StoreState, TimedEvent
 from tests.factories import make_chain, make_event, make_events
 from tests.storage import STORE, numbers, push, read, stored_events
 
@@ -25,7 +24,7 @@ def timed(events: list[Event], *, year: int = 2024) -> list[TimedEvent]:
     ]
 
 
-def test_a_history_arrives_with_its_identity_numbers_and_times(engine: DatabaseEngine) -> None:
+def test_a_history_arrives_with_its_identity_numbers_and_times(engine: Engine) -> None:
     odd = make_event(20_000, parent=2, name="\x1eé", args=None, client_id="c", session_id="s")
 
     assert engine.begin_adoption(STORE, IDENTITY) == StoreState(IDENTITY, 0, 0)
@@ -47,7 +46,7 @@ def test_a_history_arrives_with_its_identity_numbers_and_times(engine: DatabaseE
     assert (details.event_count, details.byte_count) == (4, 3 * 5 + 3 * 16 + 3)
 
 
-def test_nobody_is_served_before_the_end(engine: DatabaseEngine) -> None:
+def test_nobody_is_served_before_the_end(engine: Engine) -> None:
     engine.begin_adoption(STORE, IDENTITY)
     engine.adopt(STORE, IDENTITY, timed(make_events(2)))
 
@@ -61,7 +60,7 @@ def test_nobody_is_served_before_the_end(engine: DatabaseEngine) -> None:
     assert push(engine, make_events(1), to="another").head == 1
 
 
-def test_what_was_cut_off_goes_on_where_it_was(engine: DatabaseEngine) -> None:
+def test_what_was_cut_off_goes_on_where_it_was(engine: Engine) -> None:
     engine.begin_adoption(STORE, IDENTITY)
     engine.adopt(STORE, IDENTITY, timed(make_events(2)))
 
@@ -75,7 +74,7 @@ def test_what_was_cut_off_goes_on_where_it_was(engine: DatabaseEngine) -> None:
 
 
 def test_a_store_with_the_same_history_is_continued_while_it_is_served(
-    engine: DatabaseEngine,
+    engine: Engine,
 ) -> None:
     identity = push(engine, make_events(2)).backend_id
 
@@ -90,7 +89,7 @@ def test_a_store_with_the_same_history_is_continued_while_it_is_served(
     assert numbers(engine) == [1, 2, 3, 4]
 
 
-def test_another_history_is_not_replaced(engine: DatabaseEngine) -> None:
+def test_another_history_is_not_replaced(engine: Engine) -> None:
     identity = push(engine, make_events(2)).backend_id
 
     for replace_empty in (False, True):
@@ -102,7 +101,7 @@ def test_another_history_is_not_replaced(engine: DatabaseEngine) -> None:
     assert read(engine).state == StoreState(identity, 2, 2)
 
 
-def test_an_empty_one_is_if_that_is_wanted(engine: DatabaseEngine) -> None:
+def test_an_empty_one_is_if_that_is_wanted(engine: Engine) -> None:
     push(engine, [])
 
     with pytest.raises(BackendIdMismatchError):
@@ -114,7 +113,7 @@ def test_an_empty_one_is_if_that_is_wanted(engine: DatabaseEngine) -> None:
     assert read(engine).state == StoreState(IDENTITY, 1, 1)
 
 
-def test_nothing_is_taken_in_before_the_beginning(engine: DatabaseEngine) -> None:
+def test_nothing_is_taken_in_before_the_beginning(engine: Engine) -> None:
     with pytest.raises(StoreNotFoundError):
         engine.adopt(STORE, IDENTITY, timed(make_events(1)))
     with pytest.raises(StoreNotFoundError):
@@ -123,7 +122,7 @@ def test_nothing_is_taken_in_before_the_beginning(engine: DatabaseEngine) -> Non
     assert engine.inspect(STORE) is None
 
 
-def test_what_was_never_served_can_be_dropped(engine: DatabaseEngine) -> None:
+def test_what_was_never_served_can_be_dropped(engine: Engine) -> None:
     engine.begin_adoption(STORE, IDENTITY)
     engine.adopt(STORE, IDENTITY, timed(make_events(2)))
     push(engine, make_events(1), to="served")

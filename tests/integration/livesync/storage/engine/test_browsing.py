@@ -3,33 +3,26 @@
 import pytest
 from django.db import connections
 
-from livesync.storage.database import DatabaseEngine
-from livesync.storage.engine import Heading, StoreDetails
+from livesync.storage.engine import Engine, Heading
 from tests.factories import make_chain, make_event, make_events
-from tests.storage import ALIAS, STORE, execute, push
+from tests.storage import ALIAS, STORE, central, details, execute, push
 
 WHOLE = 1_000_000
 
 
-def details(engine: DatabaseEngine, store_id: str = STORE) -> StoreDetails:
-    found = engine.inspect(store_id)
-    assert found is not None
-    return found
-
-
-def down(engine: DatabaseEngine, start: int, max_events: int = 100) -> list[int]:
+def down(engine: Engine, start: int, max_events: int = 100) -> list[int]:
     store = details(engine)
     found = engine.headings(store, start=start, newest_first=True, max_events=max_events)
     return [heading.seq_num for heading in found]
 
 
-def up(engine: DatabaseEngine, start: int, max_events: int = 100) -> list[int]:
+def up(engine: Engine, start: int, max_events: int = 100) -> list[int]:
     store = details(engine)
     found = engine.headings(store, start=start, newest_first=False, max_events=max_events)
     return [heading.seq_num for heading in found]
 
 
-def test_a_store_is_known_with_all_its_counts(engine: DatabaseEngine) -> None:
+def test_a_store_is_known_with_all_its_counts(engine: Engine) -> None:
     push(engine, [make_event(1, name="é", args='"é"'), make_event(2, name="ab", args=None)])
     appended = push(engine, make_events(1, after=2, name="c", args="null"))
 
@@ -42,17 +35,17 @@ def test_a_store_is_known_with_all_its_counts(engine: DatabaseEngine) -> None:
     assert store.created_at <= store.last_push_at
 
 
-def test_a_store_that_was_only_pulled_has_never_been_pushed_to(engine: DatabaseEngine) -> None:
+def test_a_store_that_was_only_pulled_has_never_been_pushed_to(engine: Engine) -> None:
     push(engine, [])
 
     assert details(engine).last_push_at is None
 
 
-def test_a_store_that_does_not_exist_is_none(engine: DatabaseEngine) -> None:
+def test_a_store_that_does_not_exist_is_none(engine: Engine) -> None:
     assert engine.inspect("missing") is None
 
 
-def test_stores_are_listed_from_one_to_the_next(engine: DatabaseEngine) -> None:
+def test_stores_are_listed_from_one_to_the_next(engine: Engine) -> None:
     for store_id in ("b", "c", "a", "d"):
         push(engine, [], to=store_id)
 
@@ -63,7 +56,7 @@ def test_stores_are_listed_from_one_to_the_next(engine: DatabaseEngine) -> None:
     assert list(engine.store_ids(after="d", max_stores=3)) == []
 
 
-def test_headings_go_both_ways_and_jump_gaps(engine: DatabaseEngine) -> None:
+def test_headings_go_both_ways_and_jump_gaps(engine: Engine) -> None:
     push(engine, make_chain(1, 5, 20_000, 20_001))
 
     assert down(engine, 20_001) == [20_001, 20_000, 5, 1]
@@ -75,7 +68,7 @@ def test_headings_go_both_ways_and_jump_gaps(engine: DatabaseEngine) -> None:
     assert (down(engine, 20_001, 2), up(engine, 0, 2)) == ([20_001, 20_000], [1, 5])
 
 
-def test_a_heading_tells_the_bytes_of_the_args(engine: DatabaseEngine) -> None:
+def test_a_heading_tells_the_bytes_of_the_args(engine: Engine) -> None:
     push(engine, [make_event(1, name="n", args='"é€"', client_id="c"), make_event(2, args=None)])
 
     found = engine.headings(details(engine), start=0, newest_first=False, max_events=10)
@@ -84,7 +77,7 @@ def test_a_heading_tells_the_bytes_of_the_args(engine: DatabaseEngine) -> None:
     assert found[1].args_bytes == 0
 
 
-def test_events_are_given_with_the_beginning_of_their_args(engine: DatabaseEngine) -> None:
+def test_events_are_given_with_the_beginning_of_their_args(engine: Engine) -> None:
     push(
         engine,
         [
@@ -103,14 +96,14 @@ def test_events_are_given_with_the_beginning_of_their_args(engine: DatabaseEngin
     assert third.created_at.endswith("Z")
 
 
-def test_numbers_that_no_event_has_give_none(engine: DatabaseEngine) -> None:
+def test_numbers_that_no_event_has_give_none(engine: Engine) -> None:
     push(engine, make_events(2))
 
     assert engine.events(details(engine), [], max_args_chars=WHOLE) == []
     assert len(engine.events(details(engine), [2, 9], max_args_chars=WHOLE)) == 1
 
 
-def test_only_the_present_history_is_seen(engine: DatabaseEngine) -> None:
+def test_only_the_present_history_is_seen(engine: Engine) -> None:
     push(engine, make_events(3))
     former = details(engine)
     engine.reset(STORE)
@@ -122,7 +115,7 @@ def test_only_the_present_history_is_seen(engine: DatabaseEngine) -> None:
     assert {e.name for e in engine.events(former, [1, 2], max_args_chars=9)} == {"noted"}
 
 
-def test_events_that_wait_for_their_deletion_are_counted(engine: DatabaseEngine) -> None:
+def test_events_that_wait_for_their_deletion_are_counted(engine: Engine) -> None:
     push(engine, make_events(3))
     engine.reset(STORE)
     push(engine, make_events(1))
@@ -134,8 +127,9 @@ def test_events_that_wait_for_their_deletion_are_counted(engine: DatabaseEngine)
     assert (engine.ended_events(details(engine)), engine.lost_events(details(engine))) == (0, 0)
 
 
+@central
 @pytest.mark.parametrize("generation", [0, 3])
-def test_events_of_no_history_are_counted(engine: DatabaseEngine, generation: int) -> None:
+def test_events_of_no_history_are_counted(engine: Engine, generation: int) -> None:
     push(engine, make_events(3))
     engine.reset(STORE)
     while engine.purge(max_events=10):

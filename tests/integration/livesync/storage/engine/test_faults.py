@@ -10,14 +10,14 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from livesync.protocol.errors import StorageUnavailableError, StoreHeldError
-from livesync.storage.database import DatabaseEngine
-from livesync.storage.engine import Append, Appended
+from livesync.storage.engine import Append, Appended, Engine
 from tests.factories import make_events
 from tests.storage import (
     ALIAS,
     STATEMENTS,
     STORE,
     execute,
+    held_store,
     hold_store,
     numbers,
     own_connection,
@@ -30,7 +30,7 @@ only_postgresql = pytest.mark.parametrize("vendor", ["postgresql"], indirect=Tru
 
 
 @only_postgresql
-def test_a_connection_that_died_in_between_is_replaced(engine: DatabaseEngine) -> None:
+def test_a_connection_that_died_in_between_is_replaced(engine: Engine) -> None:
     push(engine, make_events(1))
 
     terminate(connections[ALIAS])
@@ -41,22 +41,20 @@ def test_a_connection_that_died_in_between_is_replaced(engine: DatabaseEngine) -
 
 
 def test_a_store_that_somebody_holds_is_out_of_reach_and_unharmed(
-    engine: DatabaseEngine, vendor: str
+    engine: Engine, vendor: str
 ) -> None:
     push(engine, make_events(1))
     if vendor == "sqlite":
         execute(connections[ALIAS], "PRAGMA busy_timeout = 50")
 
-    with own_connection() as other:
-        hold_store(other)
-        with pytest.raises(StorageUnavailableError):
-            push(engine, make_events(1, after=1))
+    with held_store(engine), pytest.raises(StorageUnavailableError):
+        push(engine, make_events(1, after=1))
 
     assert push(engine, make_events(1, after=1)).head == 2
 
 
 @only_postgresql
-def test_a_store_that_somebody_holds_is_passed_over(engine: DatabaseEngine) -> None:
+def test_a_store_that_somebody_holds_is_passed_over(engine: Engine) -> None:
     push(engine, make_events(1))
     push(engine, make_events(1), to="free")
     appends = [
@@ -80,7 +78,7 @@ def test_a_store_that_somebody_holds_is_passed_over(engine: DatabaseEngine) -> N
 
 
 @only_postgresql
-def test_a_store_that_somebody_is_making_is_passed_over(engine: DatabaseEngine) -> None:
+def test_a_store_that_somebody_is_making_is_passed_over(engine: Engine) -> None:
     push(engine, make_events(1), to="free")
     insert = (
         "INSERT INTO livesync_store (store_id, backend_id, created_at, generation,"
@@ -106,7 +104,7 @@ def test_a_store_that_somebody_is_making_is_passed_over(engine: DatabaseEngine) 
 
 @only_postgresql
 def test_a_store_is_waited_for_again_once_it_was_found_free(
-    engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passing_over = STATEMENTS["postgresql"].lock_free_stores
     calls: list[int] = []
@@ -131,11 +129,10 @@ def test_a_store_is_waited_for_again_once_it_was_found_free(
     assert len(calls) == 4
 
 
-def test_reading_waits_for_no_lock(engine: DatabaseEngine) -> None:
+def test_reading_waits_for_no_lock(engine: Engine) -> None:
     push(engine, make_events(1))
 
-    with own_connection() as other:
-        hold_store(other)
+    with held_store(engine):
         assert numbers(engine) == [1]
         assert engine.states([STORE])[STORE].head == 1
 
@@ -159,7 +156,7 @@ def full_disk() -> Iterator[None]:
 
 @only_sqlite
 def test_a_full_disk_refuses_pushes_and_lets_reads_go_on_until_there_is_room(
-    engine: DatabaseEngine,
+    engine: Engine,
 ) -> None:
     push(engine, make_events(1))
     large = make_events(50, after=1, args=json.dumps("x" * 10_000))

@@ -7,18 +7,17 @@ from itertools import chain
 import pytest
 
 from livesync.protocol.events import MAX_SEQ_NUM
-from livesync.storage.database import DatabaseEngine
-from livesync.storage.engine import Slice
+from livesync.storage.engine import Engine, Slice
 from tests.factories import make_chain, make_event, make_events
-from tests.storage import MANY, STORE, execute, own_connection, push, read, run_in_threads
+from tests.storage import MANY, STORE, central, execute, own_connection, push, read, run_in_threads
 
 
-def test_there_is_no_store_before_somebody_speaks_of_it(engine: DatabaseEngine) -> None:
+def test_there_is_no_store_before_somebody_speaks_of_it(engine: Engine) -> None:
     assert engine.read(STORE, 0, **MANY) is None
     assert engine.states([STORE]) == {}
 
 
-def test_events_follow_the_cursor_wherever_it_is(engine: DatabaseEngine) -> None:
+def test_events_follow_the_cursor_wherever_it_is(engine: Engine) -> None:
     push(engine, make_chain(5, 6, 20_000))
 
     found = {after: list(read(engine, after).seq_nums) for after in (0, 4, 5, 6, 7, 19_999)}
@@ -34,7 +33,7 @@ def test_events_follow_the_cursor_wherever_it_is(engine: DatabaseEngine) -> None
 
 
 @pytest.mark.parametrize("after", [3, 4, MAX_SEQ_NUM])
-def test_at_or_behind_the_head_there_is_nothing(engine: DatabaseEngine, after: int) -> None:
+def test_at_or_behind_the_head_there_is_nothing(engine: Engine, after: int) -> None:
     push(engine, make_events(3))
 
     found = read(engine, after)
@@ -43,7 +42,7 @@ def test_at_or_behind_the_head_there_is_nothing(engine: DatabaseEngine, after: i
     assert (found.state.head, found.state.event_count) == (3, 3)
 
 
-def test_events_are_counted_to_the_limit_and_the_rest_is_told(engine: DatabaseEngine) -> None:
+def test_events_are_counted_to_the_limit_and_the_rest_is_told(engine: Engine) -> None:
     push(engine, make_chain(*range(10, 110, 10)))
 
     found = read(engine, 20, max_events=3)
@@ -53,9 +52,7 @@ def test_events_are_counted_to_the_limit_and_the_rest_is_told(engine: DatabaseEn
 
 
 @pytest.mark.parametrize("letters", ["x" * 1_000, "\U0001f600" * 250])
-def test_bytes_are_counted_and_pieces_join_without_a_gap(
-    engine: DatabaseEngine, letters: str
-) -> None:
+def test_bytes_are_counted_and_pieces_join_without_a_gap(engine: Engine, letters: str) -> None:
     push(engine, make_events(30, args=json.dumps(letters, ensure_ascii=False)))
     after, pieces = 0, []
 
@@ -70,7 +67,7 @@ def test_bytes_are_counted_and_pieces_join_without_a_gap(
 
 
 @pytest.mark.parametrize("position", [1, 2, 3])
-def test_an_event_larger_than_the_limit_comes_alone(engine: DatabaseEngine, position: int) -> None:
+def test_an_event_larger_than_the_limit_comes_alone(engine: Engine, position: int) -> None:
     push(engine, make_events(position - 1))
     large = make_event(position, args=json.dumps("x" * 20_000))
     push(engine, [large, *make_events(2, after=position)])
@@ -81,7 +78,7 @@ def test_an_event_larger_than_the_limit_comes_alone(engine: DatabaseEngine, posi
     assert list(read(engine, 0, max_bytes=10_000).seq_nums)[-1] == max(position - 1, 1)
 
 
-def test_the_state_is_of_the_same_instant_as_the_events(engine: DatabaseEngine) -> None:
+def test_the_state_is_of_the_same_instant_as_the_events(engine: Engine) -> None:
     done = push(engine, [])
     stop = threading.Event()
     torn: list[Slice] = []
@@ -103,7 +100,7 @@ def test_the_state_is_of_the_same_instant_as_the_events(engine: DatabaseEngine) 
     assert read(engine).state.backend_id == done.backend_id
 
 
-def test_states_are_those_of_the_stores_that_exist(engine: DatabaseEngine) -> None:
+def test_states_are_those_of_the_stores_that_exist(engine: Engine) -> None:
     a, b = push(engine, make_chain(7), to="a"), push(engine, [], to="b")
 
     assert engine.states(["a", "b", "missing", "A"]) == {
@@ -113,7 +110,8 @@ def test_states_are_those_of_the_stores_that_exist(engine: DatabaseEngine) -> No
     assert engine.states([]) == {}
 
 
-def test_what_is_not_committed_is_not_there(engine: DatabaseEngine) -> None:
+@central
+def test_what_is_not_committed_is_not_there(engine: Engine) -> None:
     push(engine, make_events(2))
     before = read(engine)
 
