@@ -94,7 +94,8 @@ class Browser:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_until(self._port_file.exists, what="chromium ready")
+        # the file is there before there is a line in it
+        wait_until(lambda: self._port is not None, what="chromium ready")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,19 +105,27 @@ class Browser:
     @contextmanager
     def open(self, url: str) -> Iterator[Tab]:
         """Open a page in a tab of its own; it may still be loading."""
-        port = self._port_file.read_text().splitlines()[0]
-        request = urllib.request.Request(f"http://{LOOPBACK}:{port}/json/new", method="PUT")
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self._port}/json/new", method="PUT")
         with urllib.request.urlopen(request) as answer:
             target = json.load(answer)
         with connect(target["webSocketDebuggerUrl"], max_size=None) as socket:
             tab = Tab(socket)
             tab.call("Runtime.enable")
             tab.call("Page.navigate", url=url)
-            yield tab
+            try:
+                yield tab
+            finally:
+                tab.call(
+                    "Page.navigate", url="about:blank"
+                )  # it would look for its server for ever
 
     @property
-    def _port_file(self) -> Path:
-        return self._profile / "DevToolsActivePort"
+    def _port(self) -> str | None:
+        file = self._profile / "DevToolsActivePort"
+        if not file.exists():
+            return None
+        first, end, _ = file.read_text().partition("\n")
+        return first if end else None
 
     def _options(self) -> list[str]:
         options = [

@@ -20,7 +20,7 @@ def site() -> Iterator[SiteProcess]:
 @pytest.fixture
 def http(site: SiteProcess) -> Iterator[httpx.Client]:
     """A client of that site."""
-    with httpx.Client(base_url=site.http_url) as client:
+    with httpx.Client(base_url=site.http_url, verify=False) as client:
         yield client
 
 
