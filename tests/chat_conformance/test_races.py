@@ -10,16 +10,17 @@ import pytest
 
 from tests.chat_conformance.expiry import LONG_MS, SHORT_MS, outlive
 from tests.chat_conformance.subjects.subject import Subject
+from tests.conftest import Figure
 
 RACERS = 64
-ROUNDS = 5
 CONSUMERS = 16
 ENTRIES = 96
 
 
 @pytest.mark.parametrize("before", ["missing", "expired"])
-async def test_one_of_many_sets_a_key(crew: Sequence[Subject], before: str) -> None:
-    keys = [f"dedupe:slack:{number}" for number in range(ROUNDS)]
+async def test_one_of_many_sets_a_key(crew: Sequence[Subject], before: str, figure: Figure) -> None:
+    rounds = figure(usually=5, drill=50)
+    keys = [f"dedupe:slack:{number}" for number in range(rounds)]
     if before == "expired":
         for key in keys:
             await crew[0].set(key, "expired", SHORT_MS)
@@ -34,8 +35,10 @@ async def test_one_of_many_sets_a_key(crew: Sequence[Subject], before: str) -> N
 
 
 @pytest.mark.parametrize("before", ["free", "expired", "released", "freed by force"])
-async def test_one_of_many_gets_a_lock(crew: Sequence[Subject], before: str) -> None:
-    for number in range(ROUNDS):
+async def test_one_of_many_gets_a_lock(
+    crew: Sequence[Subject], before: str, figure: Figure
+) -> None:
+    for number in range(figure(usually=2, drill=20)):
         thread_id = f"slack:C1:{number}"
         await bring_about(before, crew[0], thread_id)
 

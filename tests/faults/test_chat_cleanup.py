@@ -40,7 +40,7 @@ async def test_a_killed_clean_up_takes_nothing_live_and_brings_nothing_back(
     either_site: SiteProcess, figure: Figure
 ) -> None:
     kills = figure(usually=3, drill=20)
-    threads = figure(usually=20_000, drill=100_000) // ROWS_OF_A_THREAD
+    threads = figure(usually=10_000, drill=100_000) // ROWS_OF_A_THREAD
     old = [f"old {number}" for number in range(threads)]
     live = [f"live {number}" for number in range(50)]
     revived = old[:: threads // 50]
