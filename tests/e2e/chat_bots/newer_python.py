@@ -5,6 +5,7 @@ import functools
 import hashlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,10 +63,14 @@ def _digest(base: Path) -> str:
 
 
 def _install(base: Path) -> None:
-    pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    # by our own pip, and with the little compiled that is imported: a pip of its own, and all of
+    # Django compiled, would take as long as the packages themselves
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    where = ["--python", str(ENVIRONMENT / "bin" / "python")]
+    what = ["-r", str(ROOT / "requirements.txt"), CHAT_SDK]
     commands = [
-        [str(base), "-m", "venv", str(ENVIRONMENT)],
-        [*pip, "install", "--quiet", "-r", str(ROOT / "requirements.txt"), CHAT_SDK],
+        [str(base), "-m", "venv", "--without-pip", "--clear", str(ENVIRONMENT)],
+        [*pip, *where, "install", "--quiet", "--no-compile", *what],
     ]
     for command in commands:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
