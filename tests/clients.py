@@ -15,7 +15,7 @@ from livesync.protocol.events import Event
 from livesync.protocol.rpc import RequestId
 from tests.factories import option, wire_events
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 """Generous: only what will never come uses it up."""
 
 HTTP_RESPONSES: dict[str, dict[str, Any]] = {"websocket.http.response": {}}

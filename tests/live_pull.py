@@ -9,7 +9,7 @@ from channels.testing import WebsocketCommunicator
 
 from livesync.transports.routing import websocket_application
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 60.0
 
 
 class OpenPull:

@@ -20,7 +20,7 @@ from chatstate.protocol import messages
 from chatstate.protocol.errors import BusyError, UnauthorizedError
 
 WELCOME = {"namespace": "bot", "rights": ["read", "write"]}
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 Answer = Callable[[ServerConnection, list[Any]], Awaitable[None]]
 
