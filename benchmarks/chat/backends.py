@@ -9,12 +9,12 @@ from importlib.metadata import version
 from benchmarks.chat.generator import NODE_PACKAGE
 from benchmarks.servers import SERVER_CPU, pinned
 from benchmarks.workerd import WorkerdServer, build_package, package_versions
-from tests.e2e.node_clients.chat_package import INSTALLED, ensure_chat_package
+from tests.e2e.node_clients.own_packages import CHAT_PACKAGE, ensure_own_packages
 from tests.processes import ServerProcess
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import SiteProcess
 
-CLIENT = INSTALLED / "dist" / "index.js"
+CLIENT = CHAT_PACKAGE.installed / "dist" / "index.js"
 NAMESPACE = "bench"
 NPM_PACKAGES = (
     *("@chat-adapter/state-pg", "@chat-adapter/state-redis", "chat"),
@@ -150,7 +150,7 @@ def prepare(backends: Iterable[str]) -> None:
     if wanted - IN_PYTHON:
         build_package(NODE_PACKAGE, worker="durable_object/worker.js")
     if wanted & {"ours", "postgres"}:
-        ensure_chat_package()
+        ensure_own_packages()
 
 
 def versions() -> list[str]:

@@ -13,7 +13,7 @@ from tests.e2e.node_clients import (
     NodeStoreProcess,
     NodeSyncProcess,
     Transport,
-    ensure_chat_package,
+    ensure_own_packages,
 )
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import SiteProcess, site_database
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _npm_packages() -> None:
-    ensure_chat_package()
+    ensure_own_packages()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -13,7 +13,7 @@ from tests.chat_conformance.subjects.python_adapters import InProcessPlace, Remo
 from tests.chat_conformance.subjects.socket import SocketPlace
 from tests.chat_conformance.subjects.subject import Place
 from tests.e2e.node_clients import NodeProcess
-from tests.e2e.node_clients.chat_package import ensure_chat_package
+from tests.e2e.node_clients.own_packages import ensure_own_packages
 
 OpenWay = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
 
@@ -34,7 +34,7 @@ async def open_http(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 async def open_npm(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The npm adapter ``chat-state-django``."""
     tokens = request.getfixturevalue("tokens")
-    await asyncio.to_thread(ensure_chat_package)
+    await asyncio.to_thread(ensure_own_packages)
     async with NodeProcess(SCRIPT) as process:
         yield DjangoPlace(process, tokens)
 

@@ -19,7 +19,7 @@ from tests.chat_conformance.subjects.subject import (
     given,
 )
 from tests.e2e.node_clients import NodeClientError, NodeProcess
-from tests.e2e.node_clients.chat_package import ensure_chat_package
+from tests.e2e.node_clients.own_packages import ensure_own_packages
 from tests.site_process import SiteProcess
 
 SCRIPT = "chat_state.mjs"
@@ -124,7 +124,7 @@ async def open_redis(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 @asynccontextmanager
 async def open_django(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """Our own adapter, ``chat-state-django``, with two servers on one SQLite, in turn."""
-    await asyncio.to_thread(ensure_chat_package)
+    await asyncio.to_thread(ensure_own_packages)
     tokens = request.getfixturevalue("tokens_sqlite")
     second = request.getfixturevalue("conformance_second_site_sqlite")
     async with NodeProcess(SCRIPT) as process:

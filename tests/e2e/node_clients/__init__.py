@@ -4,11 +4,11 @@
 with a full LiveStore store. Both live in Node processes (``../js/``) that speak JSON lines.
 
 ``python -m tests.e2e.node_clients --install`` installs their npm packages unless that was done, our
-own ``chat-state-django`` with them.
+own with them (``own_packages``).
 """
 
-from tests.e2e.node_clients.chat_package import ensure_chat_package
 from tests.e2e.node_clients.install import ensure_installed
+from tests.e2e.node_clients.own_packages import ensure_own_packages
 from tests.e2e.node_clients.process import (
     Command,
     LinesProcess,
@@ -50,8 +50,8 @@ __all__ = [
     "StoreStatus",
     "SyncState",
     "Transport",
-    "ensure_chat_package",
     "ensure_installed",
+    "ensure_own_packages",
     "note_created",
     "note_deleted",
     "note_edited",

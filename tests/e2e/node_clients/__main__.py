@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from tests.e2e.node_clients.chat_package import ensure_chat_package
 from tests.e2e.node_clients.install import InstallError
+from tests.e2e.node_clients.own_packages import ensure_own_packages
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     )
     parser.parse_args()
     try:
-        ensure_chat_package()
+        ensure_own_packages()
     except InstallError as error:
         sys.exit(str(error))
 

@@ -24,6 +24,7 @@ BUNDLES_STAMP = BUNDLES / ".digest"
 EXTERNAL = (
     "@livestore/devtools-vite",  # never installed: only a browser's devtools ask for it
     "@livestore/wa-sqlite",  # finds its WebAssembly beside itself
+    "livesync-rpc",  # our own: built later than the bundles
     "vite",
 )
 REQUIRE = (

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from tests.e2e.node_clients.process import Command, NodeProcess
 
-Transport = Literal["ws", "http"]
+Transport = Literal["ws", "http", "rpc"]
 Event = Mapping[str, Any]
 """As on the wire: name, args, seqNum, parentSeqNum, clientId, sessionId."""
 
@@ -76,7 +76,7 @@ class LivePull:
 
 
 class NodeSyncClient:
-    """One ``makeWsSync`` or ``makeHttpSync`` client, in a process that may hold others.
+    """One ``makeWsSync``, ``makeHttpSync`` or ``makeDoRpcSync`` client, in a process of several.
 
     Every method raises ``NodeClientError`` with the client's typed error, and
     ``NodeProcessError`` if no answer comes.
@@ -162,6 +162,7 @@ class NodeSyncProcess(NodeProcess):
         poll_interval_ms: int = 100,
         ping_interval_ms: int = 10_000,
         ping_timeout_ms: int = 10_000,
+        callback: bool | None = None,
     ) -> NodeSyncClient:
         """Make a client. It connects in the background, and again whenever it is cut.
 
@@ -176,6 +177,7 @@ class NodeSyncProcess(NodeProcess):
             poll_interval_ms: between the polls of a live pull, HTTP only; LiveStore's is 5,000.
             ping_interval_ms: between pings; a WebSocket silent for so long is dropped.
             ping_timeout_ms: how long ``ping`` waits before ``isConnected`` becomes false.
+            callback: let updates come to the client's own ``handleSyncUpdateRpc``, RPC only.
         """
         name = f"client-{next(self._client_numbers)}"
         await self.call(
@@ -191,6 +193,7 @@ class NodeSyncProcess(NodeProcess):
             pollIntervalMs=poll_interval_ms,
             pingIntervalMs=ping_interval_ms,
             pingTimeoutMs=ping_timeout_ms,
+            callback=callback,
         )
         return NodeSyncClient(self, name)
 
