@@ -21,6 +21,12 @@ def guarded_site() -> Iterator[SiteProcess]:
         yield site
 
 
+@pytest.fixture(params=["ws", "http", "rpc"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    chosen: Transport = request.param
+    return chosen
+
+
 async def test_who_knows_the_secret_syncs(
     guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
@@ -35,13 +41,14 @@ async def test_who_knows_the_secret_syncs(
         assert [len(page.events) for page in await client.pull()] == [1]
 
 
+@pytest.mark.parametrize("transport", ["http", "rpc"])
 async def test_who_does_not_is_refused_over_http(
-    guarded_site: SiteProcess, sync_processes: SyncProcesses, store_id: str
+    guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
     async with sync_processes.first.client(
         url=guarded_site.http_url,
         store_id=store_id,
-        transport="http",
+        transport=transport,
         payload={"authToken": "another secret"},
     ) as client:
         with pytest.raises(NodeClientError) as refused:

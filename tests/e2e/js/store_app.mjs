@@ -22,8 +22,9 @@ import {
   State,
   StoreInternalsSymbol,
 } from '@livestore/livestore'
-import { makeHttpSync, makeWsSync } from '@livestore/sync-cf/client'
+import { makeDoRpcSync, makeHttpSync, makeWsSync } from '@livestore/sync-cf/client'
 import { Cause, Deferred, Effect, Exit, LogLevel, Option, Runtime, Stream } from 'effect'
+import { createRpcStub } from 'livesync-rpc'
 
 import { describe, serve } from './lines.mjs'
 
@@ -64,7 +65,12 @@ const allNotes = notes.orderBy('id', 'asc')
 
 let app
 
-const backend = ({ transport, url, pollIntervalMs, pingIntervalMs }) => {
+const backend = ({ transport, url, pollIntervalMs, pingIntervalMs, ...store }) => {
+  if (transport === 'rpc') {
+    const syncBackendStub = createRpcStub({ url, storeId: store.storeId, payload: store.payload })
+    const durableObjectContext = { bindingName: 'CLIENT', durableObjectId: store.clientId }
+    return makeDoRpcSync({ syncBackendStub, durableObjectContext })
+  }
   const ping = { requestInterval: pingIntervalMs }
   if (transport === 'ws') return makeWsSync({ url, ping })
   return makeHttpSync({ url, ping, livePull: { pollInterval: pollIntervalMs } })
@@ -77,7 +83,7 @@ const open = ({ storeId, clientId, payload, directory, ...options }) =>
     const adapter = makeAdapter({
       storage: directory === undefined ? { type: 'in-memory' } : { type: 'fs', baseDirectory: directory },
       clientId,
-      sync: { backend: backend(options), onSyncError, onBackendIdMismatch, livePull },
+      sync: { backend: backend({ storeId, clientId, payload, ...options }), onSyncError, onBackendIdMismatch, livePull },
     })
     const store = yield* Effect.tryPromise({
       try: () =>

@@ -1,10 +1,12 @@
-// The real sync backend client (`makeWsSync`, `makeHttpSync`) driven by lines; see lines.mjs.
+// The real sync backend client (`makeWsSync`, `makeHttpSync`, `makeDoRpcSync` on our stub) driven by
+// lines; see lines.mjs.
 //
 // One process holds any number of clients, each under the name its `connect` gave it. An event is
 // an object as on the wire: name, args, seqNum, parentSeqNum, clientId, sessionId.
 //
 //   connect         client, url, storeId, transport; optional payload, clientId, backendId, headers,
-//                   pollIntervalMs, pingIntervalMs, pingTimeoutMs. Does not wait for the server.
+//                   pollIntervalMs, pingIntervalMs, pingTimeoutMs, callback. Does not wait for the
+//                   server. By RPC, updates come to the client's callback if there is to be one.
 //   waitConnected   client, connected -> when isConnected has that value
 //   watchConnected  client -> an item, true or false, now and at each change, until stopped
 //   ping            client -> isConnected after the ping
@@ -17,7 +19,13 @@
 //   disconnect      client
 import { FetchHttpClient, KeyValueStore } from '@effect/platform'
 import { Effect, Exit, Option, Scope, Stream, SubscriptionRef } from 'effect'
-import { makeHttpSync, makeWsSync } from '@livestore/sync-cf/client'
+import {
+  handleSyncUpdateRpc,
+  makeDoRpcSync,
+  makeHttpSync,
+  makeWsSync,
+} from '@livestore/sync-cf/client'
+import { createRpcStub } from 'livesync-rpc'
 
 import { serve } from './lines.mjs'
 
@@ -36,6 +44,13 @@ const keyValueStore = (values) =>
     size: Effect.sync(() => values.size),
   })
 
+const rpcConstructor = ({ client, url, headers, callback }, { storeId, payload }) => {
+  const syncUpdateRpc = callback ? (update) => handleSyncUpdateRpc(update) : undefined
+  const syncBackendStub = createRpcStub({ url, storeId, payload, headers, syncUpdateRpc })
+  const durableObjectContext = { bindingName: 'CLIENT', durableObjectId: client }
+  return makeDoRpcSync({ syncBackendStub, durableObjectContext })
+}
+
 const constructor = ({ transport, url, headers, pollIntervalMs, pingIntervalMs, pingTimeoutMs }) => {
   const ping = { requestInterval: pingIntervalMs, requestTimeout: pingTimeoutMs }
   if (transport === 'ws') return makeWsSync({ url, ping })
@@ -44,9 +59,13 @@ const constructor = ({ transport, url, headers, pollIntervalMs, pingIntervalMs, 
 
 const connect = ({ client, storeId, payload, clientId = client, backendId, ...options }) =>
   Effect.gen(function* () {
+    const make =
+      options.transport === 'rpc'
+        ? rpcConstructor({ client, ...options }, { storeId, payload })
+        : constructor(options)
     const values = new Map(backendId === undefined ? [] : [['backendId', backendId]])
     const scope = yield* Scope.make()
-    const backend = yield* constructor(options)({ storeId, clientId, payload }).pipe(
+    const backend = yield* make({ storeId, clientId, payload }).pipe(
       Scope.extend(scope),
       Effect.provideService(KeyValueStore.KeyValueStore, keyValueStore(values)),
       Effect.provide(FetchHttpClient.layer),
