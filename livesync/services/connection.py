@@ -34,6 +34,8 @@ class Connection:
     __slots__ = ("_in_order", "_site", "context")
 
     def __init__(self, context: Context) -> None:
+        if not context.stored_store_id:
+            raise ValueError("the site was not asked about this context: see services.site.admit")
         self.context = context
         self._site = get_site()
         self._in_order: asyncio.Lock | None = None

@@ -29,7 +29,6 @@ from livesync.protocol.records import RecordsError
 from livesync.protocol.rpc import Malformed, Message
 from livesync.services.connection import Connection
 from livesync.services.hub import get_hub
-from livesync.services.live_pull import LivePull
 from livesync.transports.answers import Asked, carry_out, read_calls, speaks_for_another
 
 logger = logging.getLogger(__name__)
@@ -173,7 +172,7 @@ class LiveCall:
         self._connection = connection
         self._request = request
         self._hand_over = hand_over
-        self._pull = LivePull(connection.store_id, request.cursor, self)
+        self._pull = connection.live_pull(request, self)
         # pages; None where nothing is left to be read; an error that ends it
         self._found: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None

@@ -49,5 +49,10 @@ async def test_a_pull_without_hooks_has_nothing_to_wait_for(store: Store) -> Non
     assert connection.live_pull(pull, listener)._see_page is None
 
 
+async def test_nobody_connects_whom_the_site_was_not_asked_about(store: Store) -> None:
+    with pytest.raises(ValueError, match="was not asked"):
+        Connection(Context(store_id=store.id, transport="ws", headers={}))
+
+
 async def test_headers_are_not_kept_unless_they_are_named(store: Store) -> None:
     assert (await connect(store)).context.headers == {}

@@ -11,18 +11,22 @@ import msgspec
 import pytest
 
 from livesync.hooks import Context, OpenHooks
+from livesync.protocol import records
 from livesync.protocol.calls import Pull, Push
 from livesync.protocol.errors import AuthError, RefusedError
 from livesync.protocol.events import Cursor
 from livesync.protocol.responses import PullResponse
+from livesync.services.site import admit
 from livesync.storage import get_engine, get_readers
 from livesync.transports.routing import websocket_application
+from livesync.transports.rpc import StoreRpc
 from syncsite.sync_handler import SyncHandler
-from tests.clients import HttpClient, SyncClient, call_http, error_of, sync_query, until
+from tests.clients import HttpClient, Response, SyncClient, call_http, error_of, sync_query, until
 from tests.clients import RefusedError as HandshakeRefusedError
 from tests.factories import make_event, make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
+from tests.rpc_client import MEDIA_TYPE, PATH, RpcClient, decode, split
 from tests.storage import STORE
 
 HERE = "tests.integration.livesync.transports.test_hooks."
@@ -77,6 +81,34 @@ class HttpPeer:
         return [number for chunk in chunks for number in _numbers(chunk)], last["exit"]
 
 
+class RpcPeer:
+    """By RPC over HTTP, each request on its own."""
+
+    def __init__(self, query: bytes, headers: Mapping[str, str], store_id: str) -> None:
+        self._query = query
+        self._headers = {"content-type": MEDIA_TYPE, **headers}
+        self._client = RpcClient(self._post, store_id)
+
+    async def push(self, batch: Any, **options: Any) -> Any:
+        return await self._client.push(batch, **options)
+
+    async def pull(self, cursor: tuple[str, int] | None = None) -> tuple[list[int], Any]:
+        *chunks, last = await self._client.pull(cursor)
+        return [number for chunk in chunks for number in _numbers(chunk)], last["exit"]
+
+    async def knock(self) -> Response:
+        """Only ask for the store."""
+        body = records.encode([{"_tag": "Ping"}])
+        return await call_http(SyncHandler(), self._query, body, path=PATH, headers=self._headers)
+
+    async def _post(self, body: bytes) -> bytes:
+        response = await call_http(
+            SyncHandler(), self._query, body, path=PATH, headers=self._headers
+        )
+        answers = [one for data in split(b"".join(response.parts)) for one in decode(data)]
+        return records.encode(answers)
+
+
 def _numbers(chunk: Mapping[str, Any]) -> list[int]:
     return [item["eventEncoded"]["seqNum"] for page in chunk["values"] for item in page["batch"]]
 
@@ -91,6 +123,8 @@ class Dial:
     async def __call__(self, store_id: str = STORE, **options: Any) -> Peer:
         if self.transport == "http":
             return HttpPeer(HttpClient(SyncHandler(), store_id, **options))
+        if self.transport == "rpc":
+            return self._rpc(store_id, **options)
         client = SyncClient(websocket_application, store_id, **options)
         self._clients.append(client)
         return SocketPeer(await client.open())
@@ -101,18 +135,26 @@ class Dial:
             query = sync_query(store_id, "http", payload)
             response = await call_http(SyncHandler(), query, {"_tag": "Ping"})
             return response.status, response.text
+        if self.transport == "rpc":
+            response = await self._rpc(store_id, payload=payload).knock()
+            return response.status, response.text
         try:
             await self(store_id, payload=payload)
         except HandshakeRefusedError as refusal:
             return refusal.status, refusal.body
         return 101, ""
 
+    def _rpc(
+        self, store_id: str, *, payload: object = None, headers: Mapping[str, str] | None = None
+    ) -> RpcPeer:
+        return RpcPeer(sync_query(store_id, "http", payload), headers or {}, store_id)
+
     async def hang_up(self) -> None:
         for client in self._clients:
             await client.hang_up()
 
 
-@pytest.fixture(params=["ws", "http"])
+@pytest.fixture(params=["ws", "http", "rpc"])
 async def dial(request: pytest.FixtureRequest, store: Store) -> AsyncIterator[Dial]:
     dial = Dial(request.param)
     yield dial
@@ -410,7 +452,7 @@ async def test_the_hooks_of_a_push_come_in_order_with_what_it_says(
 ) -> None:
     tune(hooks=HERE + "Recording", forward_headers=("X-Mine", "absent"))
     peer = await dial(payload={"a": 1}, headers={"x-mine": "yes", "x-other": "no"})
-    events = make_events(2, args='{"a": [1, 1.0]}')
+    events = make_events(2, args='{"a": [1, 2]}')
 
     assert await peer.push(events, backend_id=None) == PUSHED
 
@@ -424,7 +466,7 @@ async def test_the_hooks_of_a_push_come_in_order_with_what_it_says(
     (_, payload, mine), _, (_, context), (_, push, _), (_, pushed, _) = asked
     assert (payload, mine) == ({"a": 1}, "yes")
     assert (push.batch, push.backend_id, pushed) == (
-        [msgspec.structs.replace(event, args='{"a":[1,1.0]}') for event in events],
+        [msgspec.structs.replace(event, args='{"a":[1,2]}') for event in events],
         None,
         push,
     )
@@ -706,3 +748,52 @@ async def test_an_interrupt_ends_the_wait_for_a_hook(tune: Tune) -> None:
 
     assert exit["cause"]["_tag"] == "Interrupt"
     await until(lambda: NeverAnswering.cancelled == [True])
+
+
+# what goes out live
+
+
+class HidingFromGuests(OpenHooks):
+    """Lets the payload "guest" see no secret; who sees everything at once, does not look."""
+
+    async def on_pull_response(self, response: PullResponse, context: Context | None) -> None:
+        is_secret = any(sent.event.name == "secret" for sent in response.events)
+        if is_secret and (context is None or context.payload == "guest"):
+            raise RefusedError("not for guests")
+
+
+async def test_a_live_pull_that_may_not_see_a_push_ends_and_others_go_on(
+    tune: Tune, store: Store
+) -> None:
+    tune(hooks=HERE + "HidingFromGuests")
+    async with (
+        SyncClient(websocket_application, STORE, payload="guest") as guest,
+        SyncClient(websocket_application, STORE, payload="owner") as owner,
+    ):
+        at_guest, at_owner = guest.pull(live=True), owner.pull(live=True)
+        await guest.page(at_guest)
+        await owner.page(at_owner)
+
+        await store.push(make_events(1))
+        await store.push(make_events(1, after=1, name="secret"))
+
+        assert await owner.numbers(at_owner, 2) == [1, 2]
+        assert await guest.numbers(at_guest, 1) == [1]
+        assert error_of(await guest.exit(at_guest))["cause"]["message"] == "not for guests"
+        await guest.ping()
+
+
+async def test_updates_by_rpc_are_seen_too(tune: Tune, store: Store) -> None:
+    tune(hooks=HERE + "HidingFromGuests")
+    updates: list[Any] = []
+
+    async def take(update: Any) -> None:
+        updates.append(update)
+
+    context = Context(store_id=STORE, transport="rpc", headers={}, payload="guest")
+    async with StoreRpc(await admit(context), sync_update_rpc=take) as stub:
+        await RpcClient(stub.rpc, STORE).pull_live()
+        await store.push(make_events(1, name="secret"))
+        await until(lambda: bool(updates))
+
+    assert error_of(updates[0]["exit"])["cause"]["message"] == "not for guests"
