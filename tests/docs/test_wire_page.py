@@ -27,6 +27,7 @@ NEVER_TOLD = {
     "LivesyncError",  # the base
     "RefusedError",  # the base of what a request is refused with
     "CommitUnknownError",  # told as a closed socket, or as 503
+    "RemoteError",  # what a client of ours was told
 }
 TYPED = {"ServerAheadError", "BackendIdMismatchError"}
 HUMAN = {1_048_576: "1 MiB", 8_192: "8 KiB", 4_000_000: "4 MB"}
