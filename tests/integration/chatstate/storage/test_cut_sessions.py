@@ -69,6 +69,7 @@ def test_whenever_sessions_are_ended_nothing_is_lost_or_doubled(
 ) -> None:
     writers, rounds = 3, 12
     written = threading.Event()
+    begun = threading.Semaphore(0)
 
     def write(writer: int) -> None:
         keys = random.Random(writer)
@@ -78,12 +79,14 @@ def test_whenever_sessions_are_ended_nothing_is_lost_or_doubled(
                 # each writer's own order, as processes have
                 order = keys.sample(KEYS, k=len(KEYS))
                 operations = [append(key, name, f"{name}{key}") for key in order]
+                begun.release()
                 surely(chat_database, [Job("bot", "default", operations)])
 
     def end_sessions() -> None:
         moments = random.Random(7)
         with closing(connections[chat_database.alias]) as own, own.cursor() as cursor:
-            while not written.is_set():
+            # once for each write: were it more often, a slow machine would never come to an end
+            while begun.acquire() and not written.is_set():
                 time.sleep(moments.uniform(0, 0.03))  # any moment of a commit
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -96,6 +99,7 @@ def test_whenever_sessions_are_ended_nothing_is_lost_or_doubled(
             list(threads.map(write, range(writers)))
         finally:
             written.set()
+            begun.release()
         ending.result()
 
     everything = sorted(
