@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
 
+from groundwork.strict_json import JsonError
+from livesync.protocol import records
+from tests import rpc_client
 from tests.bad_inputs.answers import SUCCESS, Answer, kind_of, parse
 from tests.bad_inputs.messages import (
     BACKEND,
@@ -20,7 +23,7 @@ from tests.bad_inputs.messages import (
     push,
     sync_query,
 )
-from tests.bad_inputs.raw_http import RawConnection, request_head
+from tests.bad_inputs.raw_http import HttpAnswer, RawConnection, request_head
 from tests.bad_inputs.raw_websocket import BINARY, CLOSE, HANDSHAKE, RawWebSocket, frame_bytes
 from tests.bad_inputs.site_under_test import SiteUnderTest, StoreRow
 
@@ -29,10 +32,11 @@ HEADERS = (
     f"Cookie: session={CANARY}",
     f"traceparent: 00-{CANARY}-01",
 )
-OTHER_GROUPS = {"SyncWsRpc": "SyncHttpRpc", "SyncHttpRpc": "SyncWsRpc"}
+OTHER_GROUPS = {"SyncWsRpc": "SyncHttpRpc", "SyncHttpRpc": "SyncWsRpc", "SyncDoRpc": "SyncWsRpc"}
 PONG = '{"_tag":"Pong"}'
 CHUNK_START = '{"_tag":"Chunk"'
 JSON_TYPE = "Content-Type: application/json"
+RPC_TYPE = f"Content-Type: {rpc_client.MEDIA_TYPE}"
 
 _numbers = itertools.count(1)
 
@@ -199,12 +203,16 @@ class HttpPeer(Peer):
         head = request_head("POST", self.target, self.site.port, (*HEADERS, *headers))
         self._connection.send(head + body)
         answer = self._connection.read_answer()
-        self.text = answer.text
+        self.text = self.text_of(answer)
         if answer.status != 200 or answer.header("connection") == "close":
             self.close()
         if answer.status != 200:
             return Answer(status=answer.status)
         return Answer(self._note([self.text], id))
+
+    def text_of(self, answer: HttpAnswer) -> str:
+        """The answer as JSON, or as the text that says what is wrong."""
+        return answer.text
 
     def close(self) -> None:
         if self._connection is not None:
@@ -212,7 +220,39 @@ class HttpPeer(Peer):
             self._connection = None
 
 
-PEERS: dict[str, type[Peer]] = {"ws": SocketPeer, "http": HttpPeer}
+class RpcPeer(HttpPeer):
+    """By RPC over HTTP. What is no JSON has no other form: it is sent as it is."""
+
+    group = "SyncDoRpc"
+
+    def __init__(
+        self, site: SiteUnderTest, store_id: str, *, payload: str | None = PAYLOAD
+    ) -> None:
+        super().__init__(site, store_id, payload=payload)
+        self.target = rpc_client.PATH + self.target.removeprefix("/")
+
+    def exchange(self, message: str | bytes, expected: Answer, *, id: Any = "7") -> Answer:
+        body = message if isinstance(message, bytes) else self._encode(self.fill(message))
+        return self.post(body, (RPC_TYPE, f"Content-Length: {len(body)}"), id=id)
+
+    def text_of(self, answer: HttpAnswer) -> str:
+        if answer.status != 200:
+            return answer.text
+        texts = [
+            records.to_json(data, max_chars=10_000_000, max_depth=1_000)
+            for data in rpc_client.split(answer.body)
+        ]
+        return f"[{','.join(text[1:-1] for text in texts)}]"
+
+    def _encode(self, text: str) -> bytes:
+        try:
+            return records.from_json(text)
+        except JsonError:
+            return text.encode()
+
+
+URL_TRANSPORTS = ("ws", "http")
+PEERS: dict[str, type[Peer]] = {"ws": SocketPeer, "http": HttpPeer, "rpc": RpcPeer}
 
 
 def new_store_id() -> str:

@@ -4,7 +4,14 @@ import pytest
 
 from tests.bad_inputs.answers import PULLED, closed
 from tests.bad_inputs.messages import event, ping_call, pull, push, sync_query
-from tests.bad_inputs.peers import JSON_TYPE, PEERS, HttpPeer, SocketPeer, new_store_id
+from tests.bad_inputs.peers import (
+    JSON_TYPE,
+    PEERS,
+    URL_TRANSPORTS,
+    HttpPeer,
+    SocketPeer,
+    new_store_id,
+)
 from tests.bad_inputs.raw_http import HttpAnswer
 from tests.bad_inputs.raw_websocket import HANDSHAKE
 from tests.bad_inputs.site_under_test import SiteUnderTest
@@ -78,7 +85,7 @@ def test_b81_an_unauthorised_caller_learns_nothing(body: str, site: SiteUnderTes
         answers = [
             answer_without_date(site, transport, store_id, filled)
             for store_id in (peer.store_id, new_store_id())
-            for transport in PEERS
+            for transport in URL_TRANSPORTS
         ]
 
     assert answers[:2] == answers[2:]
