@@ -4,8 +4,9 @@ Nobody has to ask the row before he works on a store: an engine that does not ke
 the lock of the store, and only then the row is looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from django.db.models import QuerySet
 
@@ -14,6 +15,8 @@ from livesync.models import Place, Store
 from livesync.protocol.errors import StorageUnavailableError, StoreArrivingError
 from livesync.storage.faults import unavailable
 from livesync.storage.transactions import durable_transaction
+
+T = TypeVar("T")
 
 _INSERT = """
     INSERT INTO livesync_store (store_id, backend_id, place, created_at, generation,
@@ -48,8 +51,17 @@ def find_places(alias: str, store_ids: Sequence[str]) -> dict[str, str]:
         StorageUnavailableError: the database is out of reach.
     """
     stores = Store.objects.using(alias).filter(store_id__in=list(store_ids))
+    return read_rows(alias, lambda: dict(stores.values_list("store_id", "place")))
+
+
+def read_rows(alias: str, work: Callable[[], T]) -> T:
+    """What ``work`` reads through Django's models.
+
+    Raises:
+        StorageUnavailableError: the database is out of reach.
+    """
     try:
-        return with_connection(alias, lambda _: dict(stores.values_list("store_id", "place")))
+        return with_connection(alias, lambda _: work())
     except DatabaseUnavailableError as error:
         raise unavailable(error) from error
 

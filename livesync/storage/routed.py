@@ -199,7 +199,7 @@ class RoutedEngine:
                 raise BackendIdMismatchError(expected=state.backend_id, received=backend_id)
             # the row first: as long as it says that the store is arriving, it stays frozen
             change_place(self.alias, store_id, Place.TO_FILES, Place.FILES)
-            self._thaw(store_id)
+            self.thaw(store_id)
         return state
 
     def drop_adoption(self, store_id: str) -> None:
@@ -212,8 +212,11 @@ class RoutedEngine:
                 drop_row(self.alias, store_id, Place.TO_FILES)
 
     def ended_events(self, store: StoreDetails) -> int:
-        ended = self.database.ended_events(store)  # a store that was moved leaves some there
-        return ended + (self.files.ended_events(store) if store.place in _IN_FILES else 0)
+        if store.place not in _IN_FILES:
+            return self.database.ended_events(store)
+        row = self.database.inspect(store.store_id)
+        left_behind = 0 if row is None else self.database.ended_events(row)  # by a move
+        return left_behind + self.files.ended_events(store)
 
     def has_ended_events(self) -> bool:
         return self.database.has_ended_events() or self.files.has_ended_events()
@@ -225,6 +228,14 @@ class RoutedEngine:
     def forget(self, store_id: str) -> None:
         """Look where the store lives when it is asked for again."""
         self._remembered.pop(store_id, None)
+
+    def thaw(self, store_id: str) -> None:
+        """End what a move has left behind that was cut off; for who holds the move lock."""
+        # the row is locked: the last word of a process that has died may still be on its way
+        with durable_transaction(self.alias):
+            row = locked_row(self.alias, store_id).first()
+            if row is not None and row.place == Place.FILES:
+                self.files.set_frozen(store_id, False)
 
     def _engine_of(self, store: StoreDetails) -> DatabaseEngine | FilesEngine:
         return self.files if store.place in _IN_FILES else self.database
@@ -387,20 +398,13 @@ class RoutedEngine:
         return places
 
     def _thaw_if_abandoned(self, store_id: str) -> None:
-        """End what a move has left behind that was cut off.
+        """``thaw``, unless a move is under way.
 
         Raises:
             StoreHeldError: the move is under way.
         """
         with move_lock(self.files.layout.lock(store_id)):
-            self._thaw(store_id)
-
-    def _thaw(self, store_id: str) -> None:
-        # the row is locked: the last word of a process that has died may still be on its way
-        with durable_transaction(self.alias):
-            row = locked_row(self.alias, store_id).first()
-            if row is not None and row.place == Place.FILES:
-                self.files.set_frozen(store_id, False)
+            self.thaw(store_id)
 
     def _tell_lost(self, store_id: str) -> StorageUnavailableError:
         if store_id not in self._lost:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from groundwork.connections import DatabaseUnavailableError
 from livesync.models import Place
@@ -221,6 +222,18 @@ class FilesEngine:
         with self._file(store_id) as file, file.transaction():
             file.set_frozen(is_frozen)
             return file.known(even_if_frozen=True)
+
+    def place(self, store_id: str, content: bytes) -> None:
+        """Put a file in the place of a store's, which is not there."""
+        with _telling_faults():
+            make_file(self.layout.file(store_id), content)
+
+    def rows_after(
+        self, store_id: str, generation: int, after: int, *, max_events: int
+    ) -> Sequence[tuple[Any, ...]] | None:
+        """The columns of the events numbered above ``after``; None if a reset has ended them."""
+        with self._file(store_id) as file:
+            return file.rows_after(generation, after, max_events)
 
     def remove(self, store_id: str) -> None:
         """Delete the file of a store that does not live here, if there is one."""

@@ -201,6 +201,22 @@ class StoreFile:
         rows = self._rows(table, statement, (generation, max_args_chars, *seq_nums))
         return [LoggedEvent(*row) for row in rows]
 
+    def rows_after(
+        self, generation: int, after: int, max_events: int
+    ) -> list[tuple[Any, ...]] | None:
+        """The events numbered above ``after``: number, parent, name, args, client, session, time.
+
+        None if ``generation`` is not the store's any more.
+        """
+        statement = (
+            "SELECT seqNum, parentSeqNum, name, args, clientId, sessionId, createdAt"
+            f' FROM "{self._table}" WHERE seqNum > ? ORDER BY seqNum LIMIT ?'
+        )
+        with self._snapshot():
+            if self._state(even_if_frozen=True).generation != generation:
+                return None
+            return self.driver.execute(statement, (after, max_events)).fetchall()
+
     def reset(self, backend_id: str) -> FileState:
         """End the history and begin another; the state before. Within ``transaction``.
 

@@ -2,14 +2,18 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from pytest_django import Settings
 
+from livesync.management.commands import move_store as move_command
 from livesync.management.commands import reset_store as reset_command
 from livesync.services import purge
+from livesync.storage import get_engine, move
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_events
 from tests.storage import ALIAS, STORE, execute, find, numbers, push
@@ -189,3 +193,28 @@ class TestReset:
             run("reset_store", STORE, "--yes")
 
         assert backend_id(engine) != former
+
+
+class TestMove:
+    @pytest.fixture(autouse=True)
+    def _routed(self, engine: DatabaseEngine, settings: Settings, tmp_path: Path) -> None:
+        settings.LIVESYNC = {**settings.LIVESYNC, "files_directory": str(tmp_path / "stores")}
+        get_engine.cache_clear()
+
+    def test_moves_to_files_and_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(move, "SLICE_EVENTS", 2)
+        monkeypatch.setattr(move_command, "_PROGRESS_EVERY_S", -1.0)
+        push(get_engine(), make_events(5), to=WEIRD)
+
+        there = run("move_store", WEIRD, "--to", "files")
+        back = run("move_store", WEIRD, "--to", "database")
+
+        progress = ["copied 2 events so far", "copied 4 events so far"]
+        assert there.splitlines() == [*progress, f"store {SHOWN} is kept in files: 5 events"]
+        assert back.splitlines() == [*progress, f"store {SHOWN} is kept in database: 5 events"]
+        assert numbers(get_engine(), WEIRD) == [1, 2, 3, 4, 5]
+        assert find("SELECT count(*) FROM livesync_storedevent") == [(5,)]
+
+    def test_a_store_that_does_not_exist_is_an_error(self) -> None:
+        with pytest.raises(CommandError, match="there is no store 'missing'"):
+            run("move_store", "missing", "--to", "files")

@@ -1,0 +1,114 @@
+"""Stores move between the engines under load; the mover is killed at any moment of it."""
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Figure
+from tests.faults.conftest import ENVIRONMENT
+from tests.history.workload import Plan, Progress, run_workload
+from tests.servers import PostgresServer, ValkeyServer
+from tests.site_process import MANAGE, SiteProcess, site_database
+
+STORES = ("w-store-1", "w-store-2")
+
+
+class Mover:
+    """The process that moves stores; each life goes on where the one before was killed."""
+
+    def __init__(self, site: SiteProcess) -> None:
+        self._site = site
+        self.moves: Counter[str] = Counter()
+
+    async def live(self, moves: int, after_s: float) -> None:
+        """Move at least so often, then so long, then be killed."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.faults.mover", *STORES),
+            stdout=asyncio.subprocess.PIPE,
+            env=self._site.environment(),
+            cwd=MANAGE.parent,
+        )
+        assert process.stdout is not None
+        for _ in range(moves):
+            line = (await process.stdout.readline()).decode()
+            assert line, "the mover has ended by itself"
+            self.moves[line.split()[1]] += 1
+        await asyncio.sleep(after_s)  # any moment of a move
+        process.kill()
+        await process.wait()
+
+
+async def run_under_moves(site: SiteProcess, figure: Figure, history_file: Path) -> None:
+    kills, pushes = figure(usually=2, drill=40), figure(usually=200, drill=10_000)
+    chance = random.Random(3)
+    mover = Mover(site)
+
+    async def move_and_kill(progress: Progress) -> None:
+        for number in range(kills):
+            await progress.reach(pushes * number // kills + 10)
+            await mover.live(4, chance.uniform(0.0, 0.2))
+
+    plan = Plan(
+        urls=(site.http_url,),
+        stores=STORES,
+        acked_pushes=pushes,
+        deadline_s=figure(usually=600, drill=3_600),
+    )
+    outcome = await run_workload(plan, faults=move_and_kill, history_file=history_file)
+
+    assert outcome.findings() == []
+    assert min(mover.moves["files"], mover.moves["database"]) >= kills
+    assert site.manage("verify_store", "--all").endswith("2 stores verified, nothing found\n")
+
+
+async def test_no_event_is_lost_or_doubled_while_stores_move(
+    valkey_server: ValkeyServer, figure: Figure, history_file: Path
+) -> None:
+    with SiteProcess(environment=ENVIRONMENT, workers=2, redis_url=valkey_server.url) as site:
+        await run_under_moves(site, figure, history_file)
+
+
+@pytest.mark.drill
+async def test_nor_on_postgresql(
+    valkey_server: ValkeyServer,
+    postgres_server: PostgresServer,
+    figure: Figure,
+    history_file: Path,
+) -> None:
+    with SiteProcess(
+        environment=ENVIRONMENT,
+        workers=2,
+        redis_url=valkey_server.url,
+        database_url=site_database(postgres_server, "moved_stores"),
+    ) as site:
+        await run_under_moves(site, figure, history_file)
+
+
+async def test_a_site_on_files_keeps_all_that_it_acknowledged(
+    figure: Figure, history_file: Path
+) -> None:
+    kills, pushes = figure(usually=1, drill=50), figure(usually=150, drill=10_000)
+    chance = random.Random(4)
+
+    with SiteProcess(environment=ENVIRONMENT | {"SYNCSITE_ENGINE": "files"}) as site:
+
+        async def kill_and_restart(progress: Progress) -> None:
+            for number in range(kills):
+                await progress.reach(pushes * number // kills + 10)
+                await asyncio.sleep(chance.uniform(0.1, 0.5))  # any moment of the pushes
+                await asyncio.to_thread(site.kill)
+                await asyncio.to_thread(site.start)
+
+        plan = Plan(
+            urls=(site.http_url,),
+            acked_pushes=pushes,
+            deadline_s=figure(usually=600, drill=3_600),
+        )
+        outcome = await run_workload(plan, faults=kill_and_restart, history_file=history_file)
+
+        assert outcome.findings() == []
+        assert len(list((site.data_directory / "stores").glob("??/*.sqlite3"))) == 2
