@@ -21,6 +21,7 @@ from livesync.services.stores import reset_store
 from livesync.storage import get_engine, get_readers
 from livesync.transports.consumers import SyncConsumer
 from livesync.transports.routing import websocket_application
+from syncsite.entrance import live
 from tests import storage
 from tests.clients import SyncClient, until
 from tests.factories import make_events
@@ -238,3 +239,25 @@ async def test_without_a_receiver_nothing_is_made_ready(
     await get_readers().run(reset_store, store.id)
 
     assert await store.numbers() == []
+
+
+@only_sqlite
+async def test_a_server_that_stops_sends_what_waits(store: Store) -> None:
+    heads: list[int] = []
+    gate = threading.Event()
+
+    def wait(head: int, **_: Any) -> None:
+        assert gate.wait(30)
+        heads.append(head)
+
+    messages = asyncio.Queue[Any]()
+    with listening(signals.events_pushed, wait):
+        for head in range(3):
+            await store.push(make_events(1, after=head))
+        messages.put_nowait({"type": "lifespan.shutdown"})
+        stopping = asyncio.create_task(live({"type": "lifespan"}, messages.get, messages.put))
+        gate.set()
+        await stopping
+
+    assert messages.get_nowait() == {"type": "lifespan.shutdown.complete"}
+    assert heads == [1, 2, 3]
