@@ -12,7 +12,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import BusyError, FrozenError
 from chatstate.protocol.messages import NULL
-from chatstate.protocol.operations import AcquireLock, Operation
+from chatstate.protocol.operations import (
+    AcquireLock,
+    ExtendLock,
+    ForceReleaseLock,
+    Operation,
+    ReleaseLock,
+)
 from chatstate.storage import clock
 from chatstate.storage.context import Context
 from chatstate.storage.errors import CommitBrokenError
@@ -97,6 +103,7 @@ class _Transaction:
         self._fences: Iterator[int] = count(instant.fence + 1)
         self._kept: dict[_Key, Kept] = {}
         self._keep: dict[_Key, Kept] = {}
+        self._held: set[tuple[str, str]] = set()
         self._has_new_holder = False
         self._frozen: dict[str, bool] = {}
         self._budget = Budget()
@@ -144,16 +151,35 @@ class _Transaction:
         request_id = kept_under(operation)
         if request_id is None:
             return self._execute(operation, context)
-        key, digest = (context.namespace, request_id), operation_digest(operation)
+        key = (context.namespace, request_id)
         kept = self._keep.get(key) or self._kept.get(key)
         if kept is not None:
-            return kept.repeat(digest)
+            return kept.repeat(operation_digest(operation))
         outcome = self._execute(operation, context)
         if is_worth_keeping(operation, outcome):
-            self._keep[key] = Kept(digest, cast(str, outcome))
+            self._keep[key] = Kept(operation_digest(operation), cast(str, outcome))
         return outcome
 
     def _execute(self, operation: Operation, context: Context) -> Outcome:
+        if type(operation) is AcquireLock:
+            return self._acquire(operation, context)
+        if isinstance(operation, ReleaseLock | ExtendLock | ForceReleaseLock):
+            self._held.discard((context.namespace, operation.thread_id))
+        return self._carry_out_plan(operation, context)
+
+    def _acquire(self, operation: AcquireLock, context: Context) -> Outcome:
+        # one instant for the whole transaction: what is held stays held until an operation ends it
+        lock = (context.namespace, operation.thread_id)
+        if lock in self._held:
+            return NULL
+        outcome = self._carry_out_plan(operation, context)
+        if outcome == NULL:
+            self._held.add(lock)
+        else:
+            self._has_new_holder = True
+        return outcome
+
+    def _carry_out_plan(self, operation: Operation, context: Context) -> Outcome:
         statements, parameters, answer, max_chars = plan(operation, context)
         execute = self._driver.execute
         if max_chars is None:
@@ -161,7 +187,6 @@ class _Transaction:
         else:
             rows = [_up_to(execute(s.sqlite, parameters), max_chars) for s in statements]
         outcome = answer(rows)
-        self._has_new_holder |= type(operation) is AcquireLock and outcome != NULL
         self._budget.spend(outcome)
         return outcome
 

@@ -19,11 +19,13 @@ from chatstate.protocol.operations import (
     AppendToList,
     Dequeue,
     Enqueue,
+    ForceReleaseLock,
     Get,
     GetList,
     GetMore,
     IsSubscribed,
     Operation,
+    ReleaseLock,
     Set,
     Subscribe,
 )
@@ -120,6 +122,29 @@ def test_fences_only_grow(chat_database: ShardDatabase) -> None:
 
     fences = [json.loads(str(result))["fence"] for result in results]
     assert fences == sorted(set(fences))
+
+
+def test_contenders_of_a_group_get_the_lock_as_one_after_the_other_would(
+    chat_database: ShardDatabase,
+) -> None:
+    def acquire(thread_id: str = "t", ttl_ms: int = 60_000) -> AcquireLock:
+        return AcquireLock(thread_id=thread_id, ttl_ms=ttl_ms)
+
+    (held,) = do(chat_database, acquire())
+    token = json.loads(str(held))["token"]
+    results = do(
+        chat_database,
+        *(acquire(), acquire(), acquire("another")),
+        *(ReleaseLock(thread_id="t", token="of nobody"), acquire()),
+        *(ReleaseLock(thread_id="t", token=token), acquire(), acquire()),
+        *(ForceReleaseLock(thread_id="t"), acquire(ttl_ms=0), acquire(), acquire()),
+    )
+
+    got = [result != "null" for result in results]
+    assert got[:3] == [False, False, True]
+    assert got[4] is False
+    assert got[6:8] == [True, False]
+    assert got[9:] == [True, True, False]
 
 
 def test_the_token_itself_is_not_stored(chat_database: ShardDatabase) -> None:
