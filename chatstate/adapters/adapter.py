@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import logging
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count
 from typing import Any
 
 from chatstate.adapters.sdk import Lock, QueueEntry, StateNotConnectedError
@@ -80,6 +82,7 @@ class TransportStateAdapter:
         self._stranded_handlers = [on_stranded] if on_stranded else []
         self._passed_over: set[tuple[str, str]] = set()
         self._now_ms = now_ms
+        self._request_ids = RequestIds()
         self._going_on: set[asyncio.Task[None]] = set()
 
     async def connect(self) -> None:
@@ -160,7 +163,7 @@ class TransportStateAdapter:
             **self._key(key),
             value=to_json(value),
             ttl_ms=optional_number("ttlMs", ttl_ms),
-            request_id=new_request_id(),
+            request_id=self._request_ids.new(),
         )
         return bool(await self._value(operation))
 
@@ -186,7 +189,7 @@ class TransportStateAdapter:
             value=to_json(value),
             max_length=optional_count("maxLength", max_length),
             ttl_ms=optional_number("ttlMs", ttl_ms),
-            request_id=new_request_id(),
+            request_id=self._request_ids.new(),
         )
         await self._call(operation)
 
@@ -210,7 +213,7 @@ class TransportStateAdapter:
             # the server measures how long the entry lives between two instants of one clock, ours
             sent_at=self._now_ms(),
             max_size=optional_count("maxSize", max_size),
-            request_id=new_request_id(),
+            request_id=self._request_ids.new(),
         )
         answer = await self._value(operation)
         self._tell_if_stranded(thread_id, answer)
@@ -219,7 +222,7 @@ class TransportStateAdapter:
 
     async def dequeue(self, thread_id: str) -> QueueEntry | None:
         """Take the oldest entry; None: nothing waits."""
-        operation = Dequeue(**self._thread(thread_id), request_id=new_request_id())
+        operation = Dequeue(**self._thread(thread_id), request_id=self._request_ids.new())
         dequeued = await self._value(operation)
         return None if dequeued is None else make_entry(dequeued, now_ms=self._now_ms())
 
@@ -266,7 +269,7 @@ class TransportStateAdapter:
         operation = AcquireLock(
             **self._thread(thread_id),
             ttl_ms=number("ttlMs", ttl_ms),
-            request_id=new_request_id(),
+            request_id=self._request_ids.new(),
         )
         reply = await self._call(operation)
         acquired = from_json(reply.text)
@@ -319,9 +322,23 @@ class TransportStateAdapter:
             logger.exception("on_stranded failed for %r", thread_id)
 
 
-def new_request_id() -> str:
-    """An id that no other operation has, in whatever process."""
-    return secrets.token_hex(16)
+class RequestIds:
+    """Ids that no other operation has, in whatever process.
+
+    Those of one process follow each other: what the database keeps of them then lies together.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._prefix = ""
+        self._process_id = 0
+
+    def new(self) -> str:
+        """One that was never given."""
+        if self._process_id != os.getpid():  # or this is the child of a fork
+            self._prefix = secrets.token_hex(16)
+            self._process_id = os.getpid()
+        return f"{self._prefix}-{next(self._numbers)}"
 
 
 def _with_shard(members: dict[str, Any], shard: str | None) -> dict[str, Any]:

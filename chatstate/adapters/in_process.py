@@ -101,36 +101,41 @@ class _InProcess:
             raise NoAnswerError(name_of(operation)) from None
 
     async def _text(self, operation: Operation) -> str:
-        result = await self._settled(operation)
+        give_up_at = time.monotonic() + REPEAT_FOR_S
+        result = await self._turns.run(operation)
+        if isinstance(result, str):
+            return result  # nearly always: no coroutine more
+        result = await self._settled(operation, result, give_up_at)
         if not isinstance(result, Piece):
             return result
         assert isinstance(operation, GetList)
         items = list(result.items)
         while result.end_number is not None:
             more = GetMore(key=operation.key, after=result.last_number, end=result.end_number)
-            following = await self._settled(more)
+            give_up_at = time.monotonic() + REPEAT_FOR_S
+            following = await self._settled(more, await self._turns.run(more), give_up_at)
             assert isinstance(following, Piece)
             result = following
             items += result.items
         return f"[{','.join(items)}]"
 
-    async def _settled(self, operation: Operation) -> str | Piece:
+    async def _settled(
+        self, operation: Operation, result: Result, give_up_at: float
+    ) -> str | Piece:
         """What the operation came to; as long as nobody knows, it is repeated.
 
         What must not be done twice has a request id: if it was done, the repetition gets the first
         answer.
         """
-        give_up_at = time.monotonic() + REPEAT_FOR_S
         attempt = 0
-        while True:
-            result = await self._turns.run(operation)
-            if not isinstance(result, ChatstateError):
-                return result
+        while isinstance(result, ChatstateError):
             pause_s = REFUSED.pause_s(attempt, random)
             if not isinstance(result, PassingError) or time.monotonic() + pause_s >= give_up_at:
                 raise result
             await asyncio.sleep(pause_s)
             attempt += 1
+            result = await self._turns.run(operation)
+        return result
 
 
 class _Called(NamedTuple):

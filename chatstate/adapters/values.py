@@ -17,6 +17,7 @@ from chatstate.protocol.operations import Number
 from groundwork import strict_json
 
 _MESSAGE_TYPE = "chat:Message"
+_CONSTANTS = {"null": None, "true": True, "false": False}
 
 
 def to_json(value: Any) -> Raw:
@@ -44,6 +45,8 @@ def from_json(text: str) -> Any:
     Raises:
         groundwork.strict_json.JsonError: it is nested too deeply.
     """
+    if text in _CONSTANTS:  # what most operations come to
+        return _CONSTANTS[text]
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -52,6 +52,8 @@ async def test_a_thread_of_an_event_loop_is_told_as_well() -> None:
         with transaction.atomic("livesync"):
             async_to_sync(check)("livesync")
 
+    await check("livesync")  # what is noted of this task must not pass for the other
+    await check("livesync")
     with pytest.raises(InsideTransactionError):
         await sync_to_async(in_transaction)()
     await sync_to_async(connections.close_all)()

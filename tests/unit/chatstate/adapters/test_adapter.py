@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
+from copy import copy
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from chat_sdk.errors import StateNotConnectedError
 from chat_sdk.types import Lock, StateAdapter
 
 from chatstate.adapters import adapter as module
-from chatstate.adapters.adapter import EXTEND_TIMEOUT_S, TransportStateAdapter
+from chatstate.adapters.adapter import EXTEND_TIMEOUT_S, RequestIds, TransportStateAdapter
 from chatstate.adapters.transport import NoAnswerError, Reply
 from chatstate.protocol.errors import ChatstateError, InvalidError
 from chatstate.protocol.operations import Operation, ReleaseLock
@@ -246,3 +248,13 @@ async def test_a_handler_that_fails_harms_no_call(caplog: pytest.LogCaptureFixtu
         await asyncio.sleep(0)
 
     assert "on_stranded failed for 'thread'" in caplog.text
+
+
+def test_request_ids_are_new_in_the_child_of_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = RequestIds()
+    given = [ids.new(), ids.new()]
+
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    given_by_child = [copy(ids).new(), RequestIds().new()]
+
+    assert len({*given, *given_by_child, ids.new()}) == 5
