@@ -144,5 +144,5 @@ def text_of(shown: str) -> str:
 
 def confirm(client: Client, url: str) -> Any:
     """Send the form that the page shows."""
-    (state,) = re.findall(r'name="state" value="([^"]*)"', page(client, url))
-    return client.post(url, {"state": html.unescape(state)})
+    states = re.findall(r'name="state" value="([^"]*)"', page(client, url))
+    return client.post(url, {"state": html.unescape(states[0])} if states else {})
