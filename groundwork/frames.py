@@ -38,7 +38,11 @@ GOING_AWAY, BAD_DATA, POLICY, TOO_BIG, INTERNAL, RESTART, TRY_LATER = (
     1012,
     1013,
 )
+UNAUTHORIZED = 3000
 """Close codes of RFC 6455 and the IANA registry of WebSocket close codes."""
+
+_OWN_CODES = 3_000
+"""From here on codes are not the protocol's, but applications' own."""
 
 HOLD = "groundwork.hold"
 """Key of an ASGI message: a server that knows it sends the frame together with the next one."""
@@ -294,9 +298,9 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
         self.closed()
 
     def _spoken_code(self, code: int) -> int:
-        # daphne refuses the registered codes above 1000; clients treat every code alike
+        # daphne refuses the codes of the protocol above 1000; clients treat every code alike
         can_speak = "websocket.http.response" in self.scope.get("extensions", {})
-        return code if can_speak else code + 3_000
+        return code if can_speak or code >= _OWN_CODES else code + 3_000
 
 
 def _direct_server(receive: Any, send: Any) -> DirectServer | None:

@@ -12,6 +12,9 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from livesync import hooks
+from livesync.auth.checks import check_auth
+from livesync.auth.hooks import AuthHooks
+from livesync.auth.shared_secrets import SharedSecret
 from livesync.conf import get_settings
 from livesync.storage.choosing import chooser
 
@@ -27,15 +30,17 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         site_hooks = hooks.get_hooks()
     except (ImproperlyConfigured, ImportError, TypeError) as error:
         return [Error(str(error), id="livesync.E001")]
-    return [
-        *_check_auth(site_hooks),
-        *_check_secret(site_hooks),
-        *_check_origins(site_hooks),
+    found = [
+        *_check_chosen(site_hooks),
+        *check_auth(site_hooks),
         *_check_schema(site_hooks),
         *_check_transports(),
         *_check_admin_secret(),
         *_check_engine(),
     ]
+    if any(message.id == "livesync.E005" for message in found):
+        return found  # whether sessions count is not known
+    return [*found, *_check_secret(site_hooks), *_check_origins(site_hooks)]
 
 
 def _check_schema(site_hooks: hooks.Hooks) -> list[CheckMessage]:
@@ -86,7 +91,7 @@ def _check_engine() -> list[CheckMessage]:
     return []
 
 
-def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:
+def _check_chosen(site_hooks: hooks.Hooks) -> list[CheckMessage]:
     if settings.DEBUG or hooks.is_auth_chosen(site_hooks):
         return []
     return [
@@ -94,7 +99,8 @@ def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:
             "Nobody has said who may sync, so every sync request is refused.",
             hint=(
                 "Set LIVESYNC['hooks'] to livesync.hooks.SharedSecretHooks,"
-                " livesync.hooks.SignedInHooks, a class of your own with validate_payload, or,"
+                " livesync.hooks.SignedInHooks,"
+                " livesync.auth.hooks.AuthHooks, a class of your own with validate_payload, or,"
                 " for a server that is open to everybody who reaches it, livesync.hooks.OpenHooks."
             ),
             id="livesync.E002",
@@ -104,7 +110,7 @@ def _check_auth(site_hooks: hooks.Hooks) -> list[CheckMessage]:
 
 def _check_secret(site_hooks: hooks.Hooks) -> list[CheckMessage]:
     is_short = len(get_settings().shared_secret) < MIN_SECRET_LENGTH
-    if not isinstance(site_hooks, hooks.SharedSecretHooks) or not is_short:
+    if not _asks_for_secret(site_hooks) or not is_short:
         return []
     return [
         Error(
@@ -113,6 +119,12 @@ def _check_secret(site_hooks: hooks.Hooks) -> list[CheckMessage]:
             id="livesync.E003",
         )
     ]
+
+
+def _asks_for_secret(site_hooks: hooks.Hooks) -> bool:
+    if isinstance(site_hooks, AuthHooks):
+        return any(isinstance(kind, SharedSecret) for kind in site_hooks.loaded_kinds())
+    return isinstance(site_hooks, hooks.SharedSecretHooks)
 
 
 def _check_origins(site_hooks: hooks.Hooks) -> list[CheckMessage]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from groundwork.settings import SettingsReader
 
@@ -13,11 +14,54 @@ class LivesyncSettings:
     hooks: str = "livesync.hooks.Hooks"
     """Dotted path of the site's Hooks class."""
 
-    shared_secret: str = ""
+    shared_secret: str = field(default="", repr=False)
     """What ``livesync.hooks.SharedSecretHooks`` compares with; at least 16 characters."""
 
-    admin_secret: str = ""
+    admin_secret: str = field(default="", repr=False)
     """Turns the admin messages on, for whoever knows it; at least 16 characters."""
+
+    auth: tuple[str, ...] = ()
+    """For ``livesync.auth.hooks.AuthHooks``: what lets in, each tried in turn: ``session``,
+    ``jwt``, ``store-token``, ``drf-token``, ``shared-secret``, or dotted paths of your own."""
+
+    store_permissions: bool = False
+    """For the same: whether the table of store permissions must allow it as well."""
+
+    auth_recheck_s: float = 30.0
+    """How often it is looked up again whether the caller of an open socket may still sync."""
+
+    jwt_algorithms: tuple[str, ...] = ()
+    """Algorithms that a JSON Web Token may be signed with, as ``RS256``; any other is refused."""
+
+    jwt_keys: tuple[str, ...] = field(default=(), repr=False)
+    """What verifies them: public keys in PEM (RS, PS, ES, EdDSA), or secrets (HS)."""
+
+    jwt_jwks: Mapping[str, Any] = field(default_factory=dict)
+    """A JSON Web Key Set that verifies them, ``{"keys": [...]}``."""
+
+    jwt_jwks_url: str = ""
+    """Where the issuer publishes its key set; ``https:``, or ``http:`` on this machine."""
+
+    jwt_jwks_max_age_s: float = 600.0
+    """How old the fetched set may get; an unknown key id fetches it anew, every 10 s at most."""
+
+    jwt_jwks_timeout_s: float = 5.0
+    """How long a fetch may take."""
+
+    jwt_issuer: str = ""
+    """What ``iss`` must be; empty for any."""
+
+    jwt_audience: str = ""
+    """What ``aud`` must be or hold; empty for any, also that of other apps of the issuer."""
+
+    jwt_leeway_s: float = 10.0
+    """How far the clocks of the issuer and of this server may be apart."""
+
+    jwt_grace_s: float = 0.0
+    """How long after ``exp`` a token lets in a client that was offline meanwhile."""
+
+    jwt_claims_prefix: str = ""
+    """What stands before the claims ``stores``, ``store_prefixes`` and ``access``."""
 
     open_to_network: bool = False
     """In development, let other machines sync although no authentication is chosen, and pages that

@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from livesync.conf import get_settings
 from livesync.protocol.calls import Pull, Push
+from livesync.protocol.credentials import given_token
 from livesync.protocol.errors import AuthError
 from livesync.protocol.responses import PullResponse
 
@@ -68,6 +69,10 @@ class Hooks:
     """Set it when ``validate_payload`` looks at ``context.user``. Requests must then come from a
     page of an allowed origin, so that no other site's page can use a visitor's session."""
 
+    needs_session = True
+    """With ``uses_session``: whether nobody else may sync. Clear it when there are other ways in:
+    then a request without an Origin is not refused at once, but its session is not looked at."""
+
     payload_schema: Any = None
     """The type of the payload, where a site wants it checked: whatever ``msgspec.convert`` takes,
     such as a ``Struct``, a ``TypedDict`` or ``dict[str, str]``. It is checked before
@@ -85,7 +90,19 @@ class Hooks:
             None, or the context for all that follows on this connection: with a ``user`` or an
             ``expires_at``, say. Its ``store_id`` and ``transport`` stay what they are.
 
-        Raise an AuthError to refuse. The client gets 400, whatever the store and the reason.
+        Raise an AuthError to refuse. The client gets 400, whatever the store and the reason. With
+        an AuthUnavailableError it gets 503, over HTTP after some more tries.
+        """
+        return None
+
+    async def revalidate(self, context: Context) -> Context | None:
+        """Runs every ``auth_recheck_s`` while a WebSocket is open: has something been revoked?
+
+        Returns:
+            As ``validate_payload``; the stored store stays what it is.
+
+        Raise an AuthError to close the socket with 3000; the client comes again and is asked as a
+        new one. After an AuthUnavailableError it stays open until the next time.
         """
         return None
 
@@ -169,7 +186,7 @@ class SharedSecretHooks(Hooks):
     async def validate_payload(self, payload: Any, context: Context) -> None:
         """Compares in constant time."""
         secret = get_settings().shared_secret
-        given = _bearer_token(context.headers) or _auth_token(payload)
+        given = given_token(payload, context.headers)
         if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
             raise AuthError("Invalid auth token")
 
@@ -201,13 +218,3 @@ def _load(path: str) -> Hooks:
     if not isinstance(hooks, Hooks):
         raise TypeError(f"{path} is not a subclass of livesync.hooks.Hooks")
     return hooks
-
-
-def _bearer_token(headers: Mapping[str, str]) -> str:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _auth_token(payload: Any) -> str:
-    token = payload.get("authToken") if isinstance(payload, dict) else None
-    return token if isinstance(token, str) else ""

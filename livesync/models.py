@@ -1,7 +1,11 @@
-"""What is stored. Rows are written by ``livesync.storage`` alone, under the lock of their store."""
+"""What is stored.
+
+Stores and events are written by ``livesync.storage`` alone, under the lock of their store.
+"""
 
 from django.db import models
 
+from groundwork.tokens import BearerToken
 from groundwork.visible_text import visible
 
 
@@ -98,3 +102,65 @@ class StoredEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.seq_num}"
+
+
+class Stores(models.Model):
+    """One store, or those whose ids begin alike."""
+
+    store = models.TextField(help_text="A store id, or what the ids begin with.")
+    is_prefix = models.BooleanField(
+        default=False, verbose_name="prefix", help_text="All stores whose ids begin like this."
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def opens(self) -> str:
+        """Which they are, for people."""
+        return f"{self.store}*" if self.is_prefix else self.store
+
+    def covers(self, store_id: str) -> bool:
+        """Whether the store is one of them; ids are compared exactly."""
+        return store_id.startswith(self.store) if self.is_prefix else store_id == self.store
+
+
+class StoreToken(BearerToken, Stores):
+    """Who may come in, for one store or for those whose ids begin alike."""
+
+    may_push = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+
+    def __str__(self) -> str:
+        return visible(self.label) or f"token {self.pk}"
+
+
+class StorePermission(Stores):
+    """Somebody may sync a store, or those whose ids begin alike.
+
+    Users and groups may be in another database, so they are named by their primary keys.
+    """
+
+    class HolderKind(models.TextChoices):
+        USER = "user", "user"
+        GROUP = "group", "group"
+        SUBJECT = "subject", "subject of a JWT"
+
+    holder_kind = models.CharField(max_length=7, choices=HolderKind)
+    holder_key = models.CharField(max_length=255, help_text="Primary key of the user or group.")
+    may_push = models.BooleanField(default=False, help_text="Not only to pull.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("holder_kind", "holder_key", "store")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("holder_kind", "holder_key", "store", "is_prefix"),
+                name="livesync_storepermission_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{'pull and push' if self.may_push else 'pull'} {visible(self.opens)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from syncsite.livesync_settings import AUTH_HOOKS
+from syncsite.livesync_settings import AUTH_CHOICES
 
 SECRET_KEY_MIN_LENGTH = 50
 SECRET_KEY_MIN_DIFFERENT = 5
@@ -67,13 +67,11 @@ def _about_hosts(hosts: Sequence[str]) -> Iterator[str]:
 
 
 def _about_auth(livesync: Mapping[str, Any]) -> Iterator[str]:
-    hooks = livesync.get("hooks")
-    if not hooks:
-        choices = ", ".join(AUTH_HOOKS)
+    if not livesync.get("hooks"):
+        choices = ", ".join(AUTH_CHOICES)
         yield f"SYNCSITE_AUTH is not chosen: {choices} or the dotted path of a Hooks class"
-    if hooks == AUTH_HOOKS["shared-secret"] and (
-        len(livesync["shared_secret"]) < AUTH_SECRET_MIN_LENGTH
-    ):
+    is_short = len(livesync["shared_secret"]) < AUTH_SECRET_MIN_LENGTH
+    if "shared-secret" in livesync.get("auth", ()) and is_short:
         yield f"SYNCSITE_AUTH_SECRET needs at least {AUTH_SECRET_MIN_LENGTH} characters"
     if 0 < len(livesync.get("admin_secret", "")) < AUTH_SECRET_MIN_LENGTH:
         yield f"SYNCSITE_ADMIN_SECRET needs at least {AUTH_SECRET_MIN_LENGTH} characters"
@@ -81,7 +79,7 @@ def _about_auth(livesync: Mapping[str, Any]) -> Iterator[str]:
 
 def _about_origins(livesync: Mapping[str, Any]) -> Iterator[str]:
     origins = livesync["allowed_origins"]
-    if livesync.get("hooks") != AUTH_HOOKS["django"]:
+    if "session" not in livesync.get("auth", ()):
         return
     if not origins:
         yield "SYNCSITE_ALLOWED_ORIGINS is empty: with SYNCSITE_AUTH=django no page could connect"

@@ -10,9 +10,14 @@
 | REDIS_URL | carries hints between processes | in memory, for one process |
 | HOST, PORT, WORKERS | where ``serve`` listens, and in how many processes | 127.0.0.1, 8000, 1 |
 | SYNCSITE_EXPOSE | 1: development, open to the local network | 0 |
-| SYNCSITE_AUTH | ``open``, ``shared-secret``, ``django``, or a class of hooks | this machine only |
+| SYNCSITE_AUTH | who may sync: ``docs/authentication.md`` | this machine only |
 | SYNCSITE_AUTH_SECRET | what ``shared-secret`` asks for | |
 | SYNCSITE_ADMIN_SECRET | turns the admin messages of livesync on, for whoever knows it | |
+| SYNCSITE_STORE_PERMISSIONS | 1: the table of store permissions must allow it too | 0 |
+| SYNCSITE_JWT_ALGORITHMS | what ``jwt`` may be signed with, parted by commas | |
+| SYNCSITE_JWT_KEY, SYNCSITE_JWT_JWKS_URL | what verifies them: a key, the issuer's key set | |
+| SYNCSITE_JWT_ISSUER, SYNCSITE_JWT_AUDIENCE | what ``iss`` and ``aud`` must be | |
+| SYNCSITE_JWT_GRACE_S | seconds for which an expired one still lets in | 0 |
 | SYNCSITE_ALLOWED_ORIGINS | pages that may connect, parted by commas | this machine's |
 | SYNCSITE_CORS | 1: pages of those origins may use the HTTP transport | 1 |
 | ALLOWED_HOSTS | further names by which the site may be addressed | |
@@ -113,6 +118,8 @@ CHANNEL_LAYERS = {
 METRICS_TOKEN = environment.secret("SYNCSITE_METRICS_TOKEN")
 
 LIVESYNC = livesync_settings(development=True, data_directory=SYNCSITE_DATA)
+if "drf-token" in LIVESYNC.get("auth", ()):
+    INSTALLED_APPS.append("rest_framework.authtoken")
 
 # of the chat state API; every view says by itself who may use it and how
 SPECTACULAR_SETTINGS = {

@@ -10,12 +10,13 @@ import tempfile
 from pathlib import Path
 
 from syncsite.settings import *
-from syncsite.settings import DATABASES, LIVESYNC, LOGGING
+from syncsite.settings import DATABASES, INSTALLED_APPS, LIVESYNC, LOGGING
 
 # one for each process, so that two test runs in one checkout do not share a file
 SYNCSITE_DATA = Path(tempfile.mkdtemp(prefix="syncsite-tests-"))
 atexit.register(shutil.rmtree, SYNCSITE_DATA, ignore_errors=True)
 
+INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework.authtoken"]
 LIVESYNC["files_directory"] = str(SYNCSITE_DATA / "stores")
 SECRET_KEY = "only for tests, where nothing is signed that matters to anybody"
 # a file is looked for when it is asked for: not all of them anew for each test's client

@@ -14,7 +14,8 @@
     ├── StoreNotFoundError        nobody has synced this store yet (commands and admin)
     ├── StorageUnavailableError   a fault of ours that passes; never told on a pull
     │   ├── StoreHeldError        somebody else holds this one store
-    │   └── StoreArrivingError    its history is being brought here from elsewhere
+    │   ├── StoreArrivingError    its history is being brought here from elsewhere
+    │   └── AuthUnavailableError  whether this caller may sync cannot be found out now
     ├── CommitUnknownError        it may be stored, or not; never told at all
     └── RemoteError               what a client was told by a server, if it is none of the above
 
@@ -121,6 +122,10 @@ class StoreHeldError(StorageUnavailableError):
 
 class StoreArrivingError(StorageUnavailableError):
     """The store's history is on its way here from elsewhere: it is served when it is complete."""
+
+
+class AuthUnavailableError(StorageUnavailableError):
+    """Whether this caller may sync cannot be found out now; raised by hooks of the site."""
 
 
 class CommitUnknownError(LivesyncError):

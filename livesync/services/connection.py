@@ -9,6 +9,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
+from django.utils import timezone
+
 from livesync.hooks import Context
 from livesync.protocol.calls import Pull, Push
 from livesync.protocol.errors import AuthError
@@ -18,7 +20,7 @@ from livesync.services.patience import patiently
 from livesync.services.pull import Page, read_pages
 from livesync.services.push import push as push_batch
 from livesync.services.push import start_push
-from livesync.services.site import get_site
+from livesync.services.site import get_site, readmit
 from livesync.storage.engine import Appended
 
 _tasks: set["asyncio.Task[Any]"] = set()
@@ -49,6 +51,17 @@ class Connection:
     def asks_before_pull(self) -> bool:
         """Whether ``before_pull`` has anything to wait for."""
         return self._site.may_pull is not None or self._site.on_pull is not None
+
+    def has_expired(self) -> bool:
+        """Whether the right to ask has ended by itself."""
+        return self.context.expires_at is not None and self.context.expires_at <= timezone.now()
+
+    async def revalidate(self) -> None:
+        """Ask whether the client may go on; what was revoked counts from then on.
+
+        Raises what ``livesync.services.site.readmit`` does.
+        """
+        self.context = await readmit(self.context)
 
     def start_push(self, push: Push) -> "asyncio.Future[Appended]":
         """Hand a push to the hooks and the writer; pushes are stored in the order of these calls.

@@ -19,7 +19,7 @@ from channels.db import database_sync_to_async
 from livesync import hooks
 from livesync.conf import get_settings
 from livesync.hooks import Context, Hooks
-from livesync.protocol.errors import HookFailedError, RefusedError
+from livesync.protocol.errors import AuthUnavailableError, HookFailedError, RefusedError
 from livesync.protocol.search_params import check_store_id
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,12 @@ _REASON_MAX_LENGTH = 400
 class Site(NamedTuple):
     """The hooks of a site, ready to be awaited; None for those that it has not overridden.
 
-    They raise a RefusedError, which may be told, or a HookFailedError, which has been logged.
+    They raise a RefusedError, which may be told, an AuthUnavailableError, which passes, or a
+    HookFailedError, which has been logged.
     """
 
     validate_payload: Hook | None
+    revalidate: Hook | None
     stored_store_id: Hook | None
     forward_headers: Hook | None
     may_pull: Hook | None
@@ -62,6 +64,7 @@ async def admit(context: Context) -> Context:
 
     Raises:
         RefusedError: the site refuses; the text is for the client.
+        AuthUnavailableError: it cannot be found out now.
         HookFailedError: a hook is broken; it has been logged.
     """
     if context.transport not in get_settings().enabled_transports:
@@ -70,12 +73,31 @@ async def admit(context: Context) -> Context:
     context = _with_schema(context, hooks.get_hooks().payload_schema)
     if site.validate_payload is not None:
         given = await site.validate_payload(context.payload, context)
-        context = context if given is None else _checked(given, context)
+        context = context if given is None else _checked(given, context, "validate_payload")
     return replace(
         context,
         stored_store_id=await _stored_store_id(site, context),
         headers=await _forwarded_headers(site, context.headers),
     )
+
+
+async def readmit(context: Context) -> Context:
+    """Let the site decide whether who was admitted may go on.
+
+    Returns:
+        The context for what follows.
+
+    Raises:
+        RefusedError: no longer.
+        AuthUnavailableError: it cannot be found out now.
+        HookFailedError: a hook is broken; it has been logged.
+    """
+    revalidate = get_site().revalidate
+    given = None if revalidate is None else await revalidate(context)
+    if given is None:
+        return context
+    checked = _checked(given, context, "revalidate")
+    return replace(checked, stored_store_id=context.stored_store_id)
 
 
 @lru_cache(maxsize=8)
@@ -93,7 +115,7 @@ def _awaitable(site_hooks: Hooks, name: str) -> Hook | None:
     async def call(*args: Any) -> Any:
         try:
             return await hook(*args)
-        except RefusedError:
+        except (RefusedError, AuthUnavailableError):
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -172,8 +194,8 @@ def _failed(name: str, error: BaseException) -> HookFailedError:
     return HookFailedError(hook=name)
 
 
-def _checked(given: Any, context: Context) -> Context:
+def _checked(given: Any, context: Context, hook: str) -> Context:
     fixed = (context.store_id, context.transport)
     if isinstance(given, Context) and (given.store_id, given.transport) == fixed:
         return given
-    raise _useless("validate_payload", "neither None nor a context of the same store")
+    raise _useless(hook, "neither None nor a context of the same store")

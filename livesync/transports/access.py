@@ -3,21 +3,21 @@
 import ipaddress
 import logging
 from collections.abc import Mapping
-from importlib import import_module
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth import aget_user
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.http import HttpRequest, parse_cookie
 from django.http.request import validate_host
 
 from livesync import hooks
+from livesync.auth.sessions import load_user
 from livesync.conf import get_settings
-from livesync.hooks import Context
-from livesync.protocol.errors import HookFailedError, RefusedError
+from livesync.hooks import Context, Hooks
+from livesync.protocol.errors import AuthUnavailableError, HookFailedError, RefusedError
 from livesync.protocol.search_params import SyncRequest, match_sync_request
+from livesync.services.patience import patiently
 from livesync.services.site import admit
 
 logger = logging.getLogger(__name__)
@@ -57,29 +57,39 @@ async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Contex
     """
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     site_hooks = hooks.get_hooks()
-    _check_origin(headers.get("origin"), uses_session=site_hooks.uses_session)
+    origin = headers.get("origin")
+    _check_origin(origin, site_hooks)
     if headers.get(STORE_HEADER, request.store_id) != request.store_id:
         raise AccessRefusedError(400, f"{STORE_HEADER} names another store than the URL")
     if not hooks.is_auth_chosen(site_hooks):
         _check_open_access(scope.get("client"))
+    looks_at_session = site_hooks.uses_session and origin is not None
+    context = Context(
+        store_id=request.store_id,
+        transport=request.transport,
+        headers=headers,
+        payload=request.payload,
+    )
+    # over HTTP a client would not come again
+    retry_for_s = 0.0 if request.transport == "ws" else get_settings().retry_budget_s
     try:
-        user = await _load_user(headers) if site_hooks.uses_session else None
-        return await admit(
-            Context(
-                store_id=request.store_id,
-                transport=request.transport,
-                headers=headers,
-                payload=request.payload,
-                user=user,
-            )
-        )
+        attempt = partial(_admit, context, looks_at_session=looks_at_session)
+        return await patiently(attempt, for_s=retry_for_s)
     except RefusedError as error:
         raise AccessRefusedError(400, f"UnknownError: {error}") from error
+    except AuthUnavailableError as error:
+        raise AccessRefusedError(503, f"UnknownError: {error}") from error
     except HookFailedError as error:
         raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
     except Exception as error:
         logger.exception("a visitor could not be looked up")
         raise AccessRefusedError(400, "UnknownError: the payload could not be validated") from error
+
+
+async def _admit(context: Context, *, looks_at_session: bool) -> Context:
+    if looks_at_session:
+        context = replace(context, user=await load_user(context.headers))
+    return await admit(context)
 
 
 def is_origin_allowed(origin: str) -> bool:
@@ -93,9 +103,9 @@ def is_origin_allowed(origin: str) -> bool:
     return "*" in known or _normal(origin) in known
 
 
-def _check_origin(origin: str | None, *, uses_session: bool) -> None:
+def _check_origin(origin: str | None, site_hooks: Hooks) -> None:
     if origin is None:
-        if uses_session:
+        if site_hooks.uses_session and site_hooks.needs_session:
             raise AccessRefusedError(403, "an Origin header is needed to sync with a session")
     elif not is_origin_allowed(origin):
         raise AccessRefusedError(403, "pages of this origin may not connect: see allowed_origins")
@@ -150,15 +160,3 @@ def _normal(origin: str) -> str:
         return origin
     suffix = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
     return f"{parts.scheme}://{parts.hostname}{suffix}"
-
-
-async def _load_user(headers: Mapping[str, str]) -> AbstractBaseUser | None:
-    cookies = parse_cookie(headers.get("cookie", ""))
-    session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if not session_key or not (session_key.isascii() and session_key.isalnum()):
-        return None  # Django makes no other keys, and not every database takes every character
-    store = import_module(settings.SESSION_ENGINE).SessionStore
-    request = HttpRequest()
-    request.session = store(session_key)
-    user = await aget_user(request)
-    return user if user.is_authenticated else None

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from random import random
 
 from groundwork.frames import (
     INTERNAL,
@@ -12,6 +14,7 @@ from groundwork.frames import (
     RESTART,
     SWEEP_EVERY_S,
     TRY_LATER,
+    UNAUTHORIZED,
     FrameConsumer,
     get_registry,
 )
@@ -20,8 +23,11 @@ from livesync.protocol import rpc
 from livesync.protocol.binding import Binding
 from livesync.protocol.calls import Pull, Push, Refused
 from livesync.protocol.errors import (
+    AuthUnavailableError,
     CommitUnknownError,
+    HookFailedError,
     LivesyncError,
+    RefusedError,
     ServerAheadError,
     StorageUnavailableError,
 )
@@ -113,6 +119,7 @@ class SyncConsumer(FrameConsumer):
         timeout_s = get_settings().ack_timeout_s
         if any(open_pull.pull.is_stalled(now, timeout_s) for open_pull in self._pulls.values()):
             self.close(TRY_LATER)
+        self._look_after_access(now)
         super().sweep(now)
 
     def drain(self, *, is_last_call: bool) -> None:
@@ -144,8 +151,27 @@ class SyncConsumer(FrameConsumer):
         self.turn = asyncio.Lock()
         self._pushes = 0
         self._pings = 0
+        # spread out: after a restart everybody comes at once
+        self._revalidate_at = time.monotonic() + random() * settings.auth_recheck_s
         self._answered_at = asyncio.get_running_loop().time()  # who has just come may push soon
         self._drains_since = _NEVER
+
+    def _look_after_access(self, now: float) -> None:
+        if self.connection.has_expired():
+            self.close(UNAUTHORIZED)
+        elif now >= self._revalidate_at:
+            self._revalidate_at = _NEVER
+            self.spawn(self._revalidate())
+
+    async def _revalidate(self) -> None:
+        try:
+            await self.connection.revalidate()
+        except RefusedError:
+            self.close(UNAUTHORIZED)
+        except (AuthUnavailableError, HookFailedError):
+            pass  # a fault of ours has revoked nothing
+        finally:
+            self._revalidate_at = time.monotonic() + get_settings().auth_recheck_s
 
     def _answer_ping(self) -> None:
         self._pings += 1

@@ -1,15 +1,17 @@
 """docs/authentication.md: its hooks let in whom they say, and nobody else."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from livesync.protocol.errors import AuthError
-from syncsite.livesync_settings import AUTH_HOOKS
+from syncsite.livesync_settings import AUTH_CHOICES
 from tests.docs import sync_http
 from tests.docs.pages import named_in, page, rows
 from tests.docs.sync_http import new_store_id, outcome, pull
@@ -21,9 +23,10 @@ REFUSED = "400"
 
 
 def test_every_ready_made_choice_is_there() -> None:
-    documented = {name for row in rows(PAGE.text) for name in named_in(row[0])}
+    table = PAGE.text.partition("\nAll but `open`")[0]
+    documented = {name for row in rows(table) for name in named_in(row[0])}
 
-    assert documented == AUTH_HOOKS.keys()
+    assert documented == {*AUTH_CHOICES}
 
 
 def test_the_example_of_a_client_sends_what_the_shared_secret_hook_reads() -> None:
@@ -61,6 +64,71 @@ def test_a_member_of_a_group_may_sync_the_store_of_the_group(tmp_path: Path) -> 
         assert _pull(http, "group-painters", headers={"origin": PAGE_ORIGIN}) == REFUSED
         assert _pull(http, "group-painters", headers={"cookie": visitor["cookie"]}) == "403"
         assert "a hook of the site failed" not in site.log
+
+
+@pytest.fixture(scope="module")
+def token_site() -> Iterator[tuple[SiteProcess, Any]]:
+    """A site as the page sets it up for tokens of two kinds, and the page's own issuer."""
+    issuer: dict[str, Any] = {"__name__": "token_of_user"}
+    exec(PAGE.block("token_of_user.py").text, issuer)
+    environment = {
+        "SYNCSITE_AUTH": "jwt,store-token",
+        "SYNCSITE_JWT_ALGORITHMS": "HS256",
+        "SYNCSITE_JWT_KEY": issuer["KEY"],
+        "SYNCSITE_JWT_AUDIENCE": "sync.example.org",
+        "SYNCSITE_STORE_PERMISSIONS": "1",
+    }
+    with SiteProcess(environment=environment) as site:
+        _shell(site, PAGE.block("permit.py").text)
+        yield site, issuer["token_of"]
+
+
+def test_a_json_web_token_opens_what_it_names_and_what_its_subject_may(
+    token_site: tuple[SiteProcess, Any],
+) -> None:
+    site, token_of = token_site
+    with httpx.Client(base_url=site.http_url) as http:
+        for token, answer in (
+            (token_of("ada", stores=["notes"]), "Success"),
+            (token_of("ada"), "Success"),
+            (token_of("ada", stores=["tasks"]), REFUSED),
+            (token_of("bob", stores=["notes"]), REFUSED),
+            (token_of("ada", exp=5), REFUSED),
+        ):
+            assert _pull(http, "notes", {"authToken": token}) == answer
+        bearer = {"authorization": f"Bearer {token_of('ada')}"}
+        assert _pull(http, "notes", headers=bearer) == "Success"
+        assert _pull(http, "tasks", headers=bearer) == REFUSED
+
+
+def test_a_store_token_opens_its_store(token_site: tuple[SiteProcess, Any]) -> None:
+    site, _ = token_site
+    (command,) = re.findall(r"`manage\.py (create_store_token [^`]*)`", PAGE.text)
+    token = site.manage(*command.split()).strip()
+
+    with httpx.Client(base_url=site.http_url) as http:
+        assert _pull(http, "notes", {"authToken": token}) == "Success"
+        assert _pull(http, "tasks", {"authToken": token}) == REFUSED
+
+
+def test_teams_have_stores_of_their_own(tmp_path: Path) -> None:
+    issuer: dict[str, Any] = {"__name__": "token_of_user"}
+    exec(PAGE.block("token_of_user.py").text, issuer)
+    (tmp_path / "teams.py").write_text(PAGE.block("teams.py").text)
+    environment = {
+        "SYNCSITE_AUTH": "teams.TeamHooks",
+        "PYTHONPATH": str(tmp_path),
+        "SYNCSITE_JWT_ALGORITHMS": "HS256",
+        "SYNCSITE_JWT_KEY": issuer["KEY"],
+        "SYNCSITE_JWT_AUDIENCE": "sync.example.org",
+    }
+
+    with _site(environment) as (site, http):
+        for user in ("blue:ada", "red:bob"):
+            assert _pull(http, "notes", {"authToken": issuer["token_of"](user)}) == "Success"
+        assert _pull(http, "notes", {"authToken": issuer["token_of"](":eve")}) == REFUSED
+        assert "store:             blue/notes" in site.manage("inspect_store", "blue/notes")
+        assert "store:             red/notes" in site.manage("inspect_store", "red/notes")
 
 
 @pytest.mark.parametrize("name", ["store_tokens.py", "group_stores.py"])

@@ -24,7 +24,7 @@ MARK = "---- the next command ----"
 MASKS = {
     r"(?<![\w-])[\w-]{21}(?![\w-])": "<backend id>",
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?": "<time>",
-    r"chat_[\w-]{43}": "<token>",
+    r"(chat|store)_[\w-]{43}": "<token>",
     r"127\.0\.0\.1:\d+": "<address>",
     r"(?<=data   ).*": "<directory>",
     r"(?<=password )\S+": "<password>",

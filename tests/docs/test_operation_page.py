@@ -14,6 +14,7 @@ from tests.docs.pages import ROOT, named_in, page, rows
 from tests.docs.refusals import refusals
 
 PAGE = page("docs/operation.md")
+AUTH = "livesync/auth"
 MESSAGES = [
     message
     for heading in ("Production settings", "Environment", "The machine")
@@ -35,7 +36,9 @@ def test_every_row_is_about_a_refusal(message: str) -> None:
 def test_every_check_has_a_row() -> None:
     documented = [row[0].strip("`") for row in rows(PAGE.section("Checks of livesync"))]
 
-    assert documented == sorted(set(re.findall(r'id="(livesync\.\w+)"', inspect.getsource(checks))))
+    sources = [inspect.getsource(checks), *(p.read_text() for p in (ROOT / AUTH).glob("*.py"))]
+    found = {id for source in sources for id in re.findall(r'id="(livesync\.\w+)"', source)}
+    assert documented == sorted(found)
 
 
 def test_every_metric_has_a_row() -> None:

@@ -27,6 +27,7 @@ NEVER_TOLD = {
     "LivesyncError",  # the base
     "RefusedError",  # the base of what a request is refused with
     "CommitUnknownError",  # told as a closed socket, or as 503
+    "AuthUnavailableError",  # told as 503, or as a StorageUnavailableError
     "RemoteError",  # what a client of ours was told
 }
 TYPED = {"ServerAheadError", "BackendIdMismatchError"}

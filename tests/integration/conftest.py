@@ -16,6 +16,7 @@ from chatstate.services import execute
 from chatstate.services.threads import get_readers as get_chat_readers
 from chatstate.storage.database import ShardDatabase
 from groundwork.frames import get_registry
+from livesync.auth.threads import get_threads as get_auth_threads
 from livesync.services.announcer import get_announcer
 from livesync.services.append import get_writer
 from livesync.services.hub import all_hubs
@@ -144,6 +145,7 @@ def stop_services() -> None:
     engine = get_engine()
     if isinstance(engine, RoutedEngine):
         engine.stop()
+    get_auth_threads().stop()
     forget_services()
 
 
@@ -155,7 +157,7 @@ def forget_services() -> None:
 
 def empty_tables() -> None:
     """Delete everything, unless somebody still holds it: then the test has left something open."""
-    _empty(ALIAS, ["livesync_storedevent", "livesync_store"])
+    _empty(ALIAS, [model._meta.db_table for model in apps.get_app_config("livesync").get_models()])
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from syncsite.livesync_settings import AUTH_HOOKS
 from syncsite.safety import refuse_if_unsafe
 
 SAFE: dict[str, Any] = {
     "secret_key": "0123456789" * 5,
     "allowed_hosts": ["sync.example"],
-    "livesync": {"hooks": AUTH_HOOKS["open"], "allowed_origins": (), "shared_secret": ""},
+    "livesync": {"hooks": "livesync.hooks.OpenHooks", "allowed_origins": (), "shared_secret": ""},
     "tls_proxy": True,
     "workers": 1,
     "redis_url": "",
@@ -21,9 +20,10 @@ SAFE: dict[str, Any] = {
 }
 
 
-def auth(hooks: str | None, **more: Any) -> dict[str, Any]:
+def auth(kind: str | None, **more: Any) -> dict[str, Any]:
     values = {"allowed_origins": (), "shared_secret": "", **more}
-    return {"livesync": values if hooks is None else values | {"hooks": hooks}}
+    chosen = {"hooks": "livesync.auth.hooks.AuthHooks", "auth": (kind,)}
+    return {"livesync": values if kind is None else values | chosen}
 
 
 def test_safe_settings_pass() -> None:
@@ -41,10 +41,10 @@ def test_safe_settings_pass() -> None:
         ({"metrics_token": "fifteen letters"}, "SYNCSITE_METRICS_TOKEN needs at least 16"),
         ({"allowed_hosts": ["sync.example", "*"]}, "ALLOWED_HOSTS allows every host"),
         (auth(None), "SYNCSITE_AUTH is not chosen"),
-        (auth(AUTH_HOOKS["shared-secret"], shared_secret="x" * 15), "SYNCSITE_AUTH_SECRET"),
-        (auth(AUTH_HOOKS["open"], admin_secret="x" * 15), "SYNCSITE_ADMIN_SECRET"),
-        (auth(AUTH_HOOKS["django"]), "SYNCSITE_ALLOWED_ORIGINS is empty"),
-        (auth(AUTH_HOOKS["django"], allowed_origins=("*",)), "allows every page"),
+        (auth("shared-secret", shared_secret="x" * 15), "SYNCSITE_AUTH_SECRET"),
+        (auth("jwt", admin_secret="x" * 15), "SYNCSITE_ADMIN_SECRET"),
+        (auth("session"), "SYNCSITE_ALLOWED_ORIGINS is empty"),
+        (auth("session", allowed_origins=("*",)), "allows every page"),
         ({"tls_proxy": False}, "SYNCSITE_TLS_PROXY is not 1"),
         ({"workers": 2}, "WORKERS=2 needs REDIS_URL"),
     ],
@@ -76,8 +76,8 @@ def test_all_dangers_are_told_at_once() -> None:
     "changed",
     [
         {"workers": 2, "redis_url": "redis://cache.example"},
-        auth(AUTH_HOOKS["shared-secret"], shared_secret="x" * 16),
-        auth(AUTH_HOOKS["django"], allowed_origins=("https://app.example",)),
+        auth("shared-secret", shared_secret="x" * 16),
+        auth("session", allowed_origins=("https://app.example",)),
         auth("mysite.hooks.Hooks"),
     ],
 )

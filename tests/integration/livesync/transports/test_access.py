@@ -14,16 +14,12 @@ from pytest_django import Settings
 from livesync.hooks import Context, Hooks
 from livesync.protocol.errors import AuthError, InvalidBatchError
 from livesync.storage import get_engine, get_readers
-from livesync.transports.routing import websocket_application
-from syncsite.sync_handler import SyncHandler
-from tests.clients import RefusedError, SyncClient, call_http, sync_query
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
-from tests.storage import STORE
+from tests.integration.livesync.transports.knocking import OK, knock
 
 HERE = "tests.integration.livesync.transports.test_access."
 SECRET = "CANARY-7f3a-of-sixteen-characters"
-OK = (200, "")
 NO_AUTH = (400, "UnknownError: no authentication is configured on this server")
 ONLY_HERE = (400, "UnknownError: without authentication only this machine may sync")
 NOT_SIGNED_IN = (400, "UnknownError: Not signed in")
@@ -39,23 +35,6 @@ pytestmark = [
 @pytest.fixture(params=["ws", "http"])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-async def knock(
-    transport: str, *, store_id: str = STORE, payload: object = None, **options: Any
-) -> tuple[int, str]:
-    """Ask for a store; 200 and nothing, or the status and text of the refusal."""
-    if transport == "http":
-        query = sync_query(store_id, "http", payload)
-        response = await call_http(SyncHandler(), query, {"_tag": "Ping"}, **options)
-        return OK if response.status == 200 else (response.status, response.text)
-    client = SyncClient(websocket_application, store_id, payload=payload, **options)
-    try:
-        async with client:
-            await client.ping()
-    except RefusedError as refusal:
-        return refusal.status, refusal.body
-    return OK
 
 
 # without a choice
