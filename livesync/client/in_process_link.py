@@ -156,5 +156,7 @@ def _as_values(page: str) -> Raw:
 
 
 async def stop_hub() -> None:
-    """Stop the hub of this loop, which is about to end."""
-    await get_hub().stop()
+    """Stop the hub of this loop, which is about to end, when others have heard of its pushes."""
+    hub = get_hub()
+    await hub.flush()
+    await hub.stop()

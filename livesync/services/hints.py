@@ -54,6 +54,8 @@ class HintBus:
         self._changed: set[str] = set()
         self._pending: dict[str, Hint] = {}
         self._wake = asyncio.Event()
+        self._all_sent = asyncio.Event()
+        self._all_sent.set()
         self._channel: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._warned_at = -_WARN_EVERY_S
@@ -77,6 +79,7 @@ class HintBus:
     def publish(self, hint: Hint) -> None:
         """Send a hint soon; a newer one of the same store takes its place."""
         self._pending[hint.store_id] = hint
+        self._all_sent.clear()
         self._start_and_wake()
 
     def watch(self) -> None:
@@ -84,6 +87,14 @@ class HintBus:
         if not self._tasks:
             self._must_probe = True
             self._start_and_wake()
+
+    async def flush(self) -> None:
+        """Wait until the hints that wait are out; if the layer is slow, a second at most."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await self._all_sent.wait()
+        except TimeoutError:
+            return  # the reconcile tick of the others will do
 
     async def stop(self) -> None:
         """Leave all groups by leaving the layer alone, for good; hints that wait are dropped."""
@@ -148,6 +159,7 @@ class HintBus:
             store_id, hint = next(iter(self._pending.items()))
             del self._pending[store_id]
             await self._tell(hint)
+        self._all_sent.set()
 
     async def _tell(self, hint: Hint) -> None:
         await _send_one(self._layer, hint)

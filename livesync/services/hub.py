@@ -128,6 +128,11 @@ class Hub:
             for store_id, state in (await get_readers().run(get_engine().states, some)).items():
                 self.take_hint(Hint(store_id, state.backend_id, state.head))
 
+    async def flush(self) -> None:
+        """Let the others hear of what was stored here, for a process or loop about to end."""
+        if self._bus is not None:
+            await self._bus.flush()
+
     async def stop(self) -> None:
         """Hear and tell nothing more."""
         with _lock:

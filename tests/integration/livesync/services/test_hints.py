@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from livesync.services import hints
 from livesync.services.hints import Hint, HintBus, group_name, make_bus, send_hint
-from tests.clients import until
+from tests.clients import DEADLINE_S, until
 from tests.servers import ValkeyServer
 
 
@@ -112,6 +112,32 @@ async def test_while_the_layer_is_slow_the_newest_hint_of_a_store_takes_the_plac
 
     await ear.until_heard(Hint("a", "id", 1_000))
     assert layer.sent == [1, 1_000]
+
+
+async def test_who_is_about_to_end_waits_until_its_hints_are_out(make_ear: MakeEar) -> None:
+    layer = SlowLayer()
+    ear = make_ear(layer)
+    await ear.bus.flush()  # nothing to wait for
+    ear.bus.publish(Hint("a", "id", 1))
+    ear.bus.publish(Hint("b", "id", 2))
+
+    flushing = asyncio.ensure_future(ear.bus.flush())
+    await asyncio.sleep(0)
+    assert not flushing.done()
+    layer.open.set()
+    await flushing
+
+    assert layer.sent == [1, 2]
+
+
+async def test_a_layer_that_is_away_is_not_waited_for_long(
+    make_ear: MakeEar, impatient: None
+) -> None:
+    ear = make_ear(SlowLayer())
+    ear.bus.publish(Hint("a", "id", 1))
+
+    async with asyncio.timeout(DEADLINE_S):
+        await ear.bus.flush()
 
 
 async def test_a_bus_with_nothing_to_tell_knows_whether_it_could(
