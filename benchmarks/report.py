@@ -104,6 +104,8 @@ def _times_better(row: Row, subject: float | None, rival: float | None) -> float
 def _wanted(row: Row) -> str:
     if row.times is not None:
         return f"{row.times:g} times"
+    if row.at_least is not None:
+        return f"at least {_number(row.at_least)} {row.unit}"
     if row.at_most is not None:
         return f"at most {row.at_most:g} {row.unit}"
     if row.below is not None:
@@ -116,6 +118,8 @@ def _met(row: Row, subject: float | None, times: float | None) -> str:
         return "" if times is None else _yes(times >= row.times)
     if subject is None:
         return ""
+    if row.at_least is not None:
+        return _yes(subject >= row.at_least)
     if row.at_most is not None:
         return _yes(subject <= row.at_most)
     if row.below is not None:
