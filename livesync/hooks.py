@@ -126,11 +126,14 @@ class Hooks:
         return headers
 
     async def may_pull(self, context: Context) -> bool:
-        """Runs at each pull. False refuses it; a live pull that is open goes on."""
+        """Runs at each pull; gives True or False. False refuses it.
+
+        A live pull that is open goes on.
+        """
         return True
 
     async def may_push(self, context: Context) -> bool:
-        """Runs at each push. False refuses it; nothing of it is stored."""
+        """Runs at each push; gives True or False. False refuses it; nothing of it is stored."""
         return True
 
     async def on_push(self, push: Push, context: Context) -> None:

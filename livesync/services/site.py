@@ -50,7 +50,7 @@ class Site(NamedTuple):
 
 def get_site() -> Site:
     """The site's hooks as they are to be called."""
-    return _resolve(hooks.get_hooks())
+    return _resolve(get_settings().hooks)
 
 
 async def admit(context: Context) -> Context:
@@ -101,8 +101,10 @@ async def readmit(context: Context) -> Context:
 
 
 @lru_cache(maxsize=8)
-def _resolve(site_hooks: Hooks) -> Site:
-    return Site(*(_awaitable(site_hooks, name) for name in Site._fields))
+def _resolve(path: str) -> Site:
+    site_hooks = hooks.get_hooks()  # which is at ``path``
+    found = {name: _awaitable(site_hooks, name) for name in Site._fields}
+    return Site(**{name: _decided(name, hook) for name, hook in found.items()})
 
 
 def _awaitable(site_hooks: Hooks, name: str) -> Hook | None:
@@ -128,6 +130,20 @@ def _awaitable(site_hooks: Hooks, name: str) -> Hook | None:
     return call
 
 
+def _decided(name: str, hook: Hook | None) -> Hook | None:
+    """``hook``; one that is asked for a permission has to give True or False."""
+    if hook is None or not name.startswith("may_"):
+        return hook
+
+    async def call(context: Context) -> bool:
+        is_allowed = await hook(context)
+        if not isinstance(is_allowed, bool):
+            raise _useless(name, "neither True nor False")
+        return is_allowed
+
+    return call
+
+
 def _in_a_thread(hook: Callable[..., Any]) -> Hook:
     def run(*args: Any) -> Any:
         try:
@@ -138,7 +154,9 @@ def _in_a_thread(hook: Callable[..., Any]) -> Hook:
 
     async def call(*args: Any) -> Any:
         in_thread = database_sync_to_async(run, thread_sensitive=False, executor=_threads())
-        return await in_thread(*args)
+        given = await in_thread(*args)
+        # a decorator may hide that a hook is async; what it says must not be lost
+        return await given if inspect.isawaitable(given) else given
 
     return call
 

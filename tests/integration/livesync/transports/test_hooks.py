@@ -1,6 +1,7 @@
 """The hooks of a site around what clients ask for, the same over every transport."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -179,10 +180,10 @@ class ReadOnly(OpenHooks):
 
 
 class WriteOnly(OpenHooks):
-    """Is not async, and forgets to say yes."""
+    """Is not async, and lets nobody read who has no payload."""
 
     def may_pull(self, context: Context) -> bool:  # type: ignore[override] # in a thread
-        return None  # type: ignore[return-value] # what is not true refuses
+        return bool(context.payload)
 
 
 async def test_who_may_only_read_stores_nothing(dial: Dial, tune: Tune, store: Store) -> None:
@@ -210,6 +211,56 @@ async def test_who_may_only_write_reads_nothing(dial: Dial, tune: Tune) -> None:
         "name": "AuthError",
         "message": "Not allowed to pull from this store",
     }
+
+
+def hidden(hook: Any) -> Any:
+    """A decorator behind which a hook does not look ``async``."""
+
+    @functools.wraps(hook)
+    def call(*args: Any) -> Any:
+        return hook(*args)
+
+    return call
+
+
+class Decorated(OpenHooks):
+    """Has a decorator of its own on hooks that refuse."""
+
+    @hidden
+    async def validate_payload(self, payload: Any, context: Context) -> None:
+        if payload == "nobody":
+            raise AuthError("Nobody")
+
+    @hidden
+    async def may_push(self, context: Context) -> bool:
+        return False
+
+
+async def test_a_hook_that_does_not_look_async_is_awaited(dial: Dial, tune: Tune) -> None:
+    tune(hooks=HERE + "Decorated")
+
+    assert await dial.knock(payload="nobody") == (400, "UnknownError: Nobody")
+    refused = await (await dial()).push(make_events(1))
+    assert error_of(refused)["cause"]["name"] == "AuthError"
+
+
+class Undecided(OpenHooks):
+    """Gives what is no answer."""
+
+    async def may_push(self, context: Context) -> bool:
+        return context.payload  # type: ignore[no-any-return] # what the test wants
+
+
+@pytest.mark.parametrize("answer", [None, "yes", 1])
+async def test_what_is_neither_yes_nor_no_refuses(
+    dial: Dial, tune: Tune, answer: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    tune(hooks=HERE + "Undecided")
+
+    refused = await (await dial(payload=answer)).push(make_events(1))
+
+    assert error_of(refused)["cause"]["name"] == "HookFailedError"
+    assert "may_push gave neither True nor False" in caplog.text
 
 
 async def test_a_live_pull_that_is_refused_hears_of_nothing(tune: Tune, store: Store) -> None:
