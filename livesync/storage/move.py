@@ -64,7 +64,10 @@ def move(engine: RoutedEngine, store_id: str, to: Place) -> Iterator[int]:
 
 
 class _ToFiles:
-    """The rows are the truth until the row of the store says otherwise, under its lock."""
+    """The rows are the truth until the row of the store says otherwise, under its lock.
+
+    The file is frozen until then: a process may remember that the store was in a file once.
+    """
 
     def __init__(self, engine: RoutedEngine, row: Store) -> None:
         self._engine = engine
@@ -79,6 +82,7 @@ class _ToFiles:
             row.backend_id,
             generation=row.generation,
             created_at=row.created_at.isoformat(),
+            is_frozen=True,
         )
         self._files.place(row.store_id, content)
         copied = 0
@@ -87,6 +91,7 @@ class _ToFiles:
             yield copied
         with durable_transaction(self._engine.alias):
             self._switch()
+        self._engine.thaw(row.store_id)
 
     def _copy(self) -> Sequence[TimedEvent]:
         stored = StoredEvent.objects.using(self._engine.alias).filter(
@@ -95,7 +100,7 @@ class _ToFiles:
         found = stored.order_by("seq_num").values_list(*_COLUMNS)[:SLICE_EVENTS]
         events = read_rows(self._engine.alias, lambda: [_timed(row) for row in found])
         if events:
-            self._files.adopt(self._row.store_id, self._row.backend_id, events)
+            self._files.adopt(self._row.store_id, self._row.backend_id, events, even_if_frozen=True)
             self._head = events[-1].event.seq_num
         return events
 

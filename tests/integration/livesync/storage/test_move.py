@@ -96,6 +96,29 @@ def test_a_process_that_has_not_heard_appends_nothing_to_the_former_place(
     assert read(site).state[1:] == (0, 0)
 
 
+def test_a_file_that_is_being_filled_is_nobodys_store(
+    site: RoutedEngine, other: RoutedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "SLICE_EVENTS", 2)
+    push(site, make_events(5))
+    move(site, Place.FILES)
+    assert numbers(other) == [1, 2, 3, 4, 5]  # and remembers that it was in a file
+    move(site, Place.DATABASE)
+    steps = moving.move(site, STORE, Place.FILES)
+    next(steps)
+
+    with pytest.raises(ServerAheadError) as caught:
+        push(other, make_events(1, after=2))
+    assert caught.value.expected == 5
+    assert numbers(other) == [1, 2, 3, 4, 5]
+    assert push(other, make_events(1, after=5)).head == 6
+    list(steps)
+
+    assert push(other, make_events(1, after=6)).head == 7
+    assert numbers(site) == [1, 2, 3, 4, 5, 6, 7]
+    assert details(site).place == Place.FILES
+
+
 def test_what_was_left_behind_is_purged(site: RoutedEngine) -> None:
     push(site, make_events(5))
     move(site, Place.FILES)
