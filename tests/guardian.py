@@ -7,7 +7,7 @@ from pathlib import Path
 # last line tells the process group to kill, or is empty when that has ended in good order.
 SCRIPT = """
 while read -r line; do group=$line; done
-[ -z "$group" ] || kill -9 -- "-$group"
+[ -z "$group" ] || kill -s KILL -- "-$group"
 rm -rf -- "$1"
 """
 
