@@ -1,24 +1,75 @@
-"""Who may sync: a shared secret, accepted and refused, over each transport."""
+"""Who may sync: each kind of credential, accepted and refused, over each transport."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.e2e.conftest import SyncProcesses, url_of
 from tests.e2e.node_clients import NodeClientError, Transport
 from tests.factories import make_events, wire_events
+from tests.issuers import AUDIENCE, ISSUER, SECRET, Issuer
 from tests.processes import wait_until
 from tests.site_process import SiteProcess
 
-SECRET = "a secret of some length"
+SHARED_SECRET = "CANARY-7f3a a secret of some length"
+ORIGIN = "https://app.example"
+OURS, STRANGER = Issuer("HS256"), Issuer("ES256", name="stranger")
+
+MAKE_CREDENTIALS = """
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.authtoken.models import Token
+from livesync.auth.store_tokens import Opens, create_token, tokens
+
+user = User.objects.create_user("ada")
+client = Client()
+client.force_login(user)
+made = {
+    "drf-token": Token.objects.create(user=user).key,
+    "session": client.session.session_key,
+    "store-token": create_token(Opens("store-", is_prefix=True)),
+    "reader": create_token(Opens("store-", is_prefix=True, may_push=False)),
+    "elsewhere": create_token(Opens("another-", is_prefix=True)),
+    "passing": create_token(Opens("store-", is_prefix=True), label="passing"),
+}
+print(json.dumps(made))
+"""
+REVOKE = """
+from livesync.auth.store_tokens import TOKENS, tokens
+print(TOKENS.revoke(tokens().get(label="passing").pk))
+"""
+
+
+class Guarded(NamedTuple):
+    """A site that asks for a credential, and some that it knows, by their kinds."""
+
+    site: SiteProcess
+    tokens: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def guarded_site() -> Iterator[SiteProcess]:
-    environment = {"SYNCSITE_AUTH": "shared-secret", "SYNCSITE_AUTH_SECRET": SECRET}
+def guarded() -> Iterator[Guarded]:
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.e2e.watchful_settings",
+        "SYNCSITE_AUTH": "shared-secret,jwt,store-token,drf-token,django",
+        "SYNCSITE_AUTH_SECRET": SHARED_SECRET,
+        "SYNCSITE_ALLOWED_ORIGINS": ORIGIN,
+        "SYNCSITE_JWT_ALGORITHMS": "HS256",
+        "SYNCSITE_JWT_KEY": SECRET,
+        "SYNCSITE_JWT_ISSUER": ISSUER,
+        "SYNCSITE_JWT_AUDIENCE": AUDIENCE,
+    }
     with SiteProcess(environment=environment) as site:
-        yield site
+        made = json.loads(_shell(site, MAKE_CREDENTIALS))
+        yield Guarded(site, {"shared-secret": SHARED_SECRET, "jwt": OURS.token(), **made})
+
+
+def _shell(site: SiteProcess, code: str) -> str:
+    return site.manage("shell", "--verbosity", "0", "--command", code).strip()
 
 
 @pytest.fixture(params=["ws", "http", "rpc"])
@@ -27,63 +78,132 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return chosen
 
 
-async def test_who_knows_the_secret_syncs(
-    guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
-) -> None:
-    async with sync_processes.first.client(
-        url=url_of(guarded_site, transport),
+def client_of(
+    guarded: Guarded, processes: SyncProcesses, transport: Transport, store_id: str, token: str
+) -> Any:
+    """A client that sends a token."""
+    return processes.first.client(
+        url=url_of(guarded.site, transport),
         store_id=store_id,
         transport=transport,
-        payload={"authToken": SECRET},
+        payload={"authToken": token},
+    )
+
+
+@pytest.mark.parametrize("kind", ["shared-secret", "jwt", "store-token", "drf-token"])
+async def test_who_has_a_credential_syncs(
+    guarded: Guarded,
+    sync_processes: SyncProcesses,
+    transport: Transport,
+    store_id: str,
+    kind: str,
+) -> None:
+    token = guarded.tokens[kind]
+    async with client_of(guarded, sync_processes, transport, store_id, token) as client:
+        await client.push(*wire_events(make_events(1)))
+
+        assert [len(page.events) for page in await client.pull()] == [1]
+
+
+async def test_who_is_signed_in_syncs(
+    guarded: Guarded, sync_processes: SyncProcesses, store_id: str
+) -> None:
+    session = guarded.tokens["session"]
+    async with sync_processes.first.client(
+        url=guarded.site.http_url,
+        store_id=store_id,
+        transport="http",
+        headers={"cookie": f"sessionid={session}", "origin": ORIGIN},
     ) as client:
         await client.push(*wire_events(make_events(1)))
 
         assert [len(page.events) for page in await client.pull()] == [1]
 
 
-@pytest.mark.parametrize("transport", ["http", "rpc"])
-async def test_who_does_not_is_refused_over_http(
-    guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
+async def test_who_may_only_read_pulls_and_is_refused_a_push(
+    guarded: Guarded, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
-    async with sync_processes.first.client(
-        url=guarded_site.http_url,
-        store_id=store_id,
-        transport=transport,
-        payload={"authToken": "another secret"},
-    ) as client:
+    reader = guarded.tokens["reader"]
+    async with client_of(guarded, sync_processes, transport, store_id, reader) as client:
         with pytest.raises(NodeClientError) as refused:
             await client.push(*wire_events(make_events(1)))
 
-    assert refused.value.tag == "UnknownError"
+        assert refused.value.tag == "UnknownError"
+        assert [page.events for page in await client.pull()] == [[]]
 
 
-async def test_who_does_not_never_connects_over_websocket(
-    guarded_site: SiteProcess, sync_processes: SyncProcesses, store_id: str
+@pytest.mark.parametrize("transport", ["http", "rpc"])
+async def test_who_has_none_is_refused_over_http(
+    guarded: Guarded, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
-    async with sync_processes.first.client(
-        url=guarded_site.ws_url,
-        store_id=store_id,
-        transport="ws",
-        payload={"authToken": "another secret"},
-    ) as client:
+    for token in (
+        "another secret",
+        STRANGER.token(),
+        OURS.token(exp=5),
+        OURS.token(stores=["another"]),
+        guarded.tokens["elsewhere"],
+        guarded.tokens["drf-token"][::-1],
+        guarded.tokens["session"],
+    ):
+        async with client_of(guarded, sync_processes, transport, store_id, token) as client:
+            with pytest.raises(NodeClientError) as refused:
+                await client.push(*wire_events(make_events(1)))
+
+        assert refused.value.tag == "UnknownError"
+
+
+async def test_who_has_none_never_connects_over_websocket(
+    guarded: Guarded, sync_processes: SyncProcesses, store_id: str
+) -> None:
+    async with client_of(guarded, sync_processes, "ws", store_id, STRANGER.token()) as client:
         connected = client.watch_connected()
+        before = guarded.site.log.count('" 400')
         at_first = await connected.next()
-        await asyncio.to_thread(wait_until, lambda: '" 400' in guarded_site.log, what="a refusal")
+        await _until_refused(guarded.site, since=before)
 
         assert not at_first
         assert not any(connected.drain())
 
 
-async def test_neither_secret_reaches_the_log(
-    guarded_site: SiteProcess, sync_processes: SyncProcesses, transport: Transport, store_id: str
+async def test_a_credential_that_ends_closes_the_socket_that_it_opened(
+    guarded: Guarded, sync_processes: SyncProcesses, store_id: str
+) -> None:
+    """The client then tries again, with the credential that it has, and is refused."""
+    token = guarded.tokens["passing"]
+    async with client_of(guarded, sync_processes, "ws", store_id, token) as client:
+        await client.push(*wire_events(make_events(1)))
+        connected = client.watch_connected()
+        while not await connected.next():
+            pass
+
+        assert await asyncio.to_thread(_shell, guarded.site, REVOKE) == "True"
+
+        while await connected.next():
+            pass
+        before = guarded.site.log.count('" 400')
+        await _until_refused(guarded.site, since=before)
+        assert not any(connected.drain())
+
+
+async def _until_refused(site: SiteProcess, *, since: int) -> None:
+    def was_refused() -> bool:
+        return site.log.count('" 400') > since
+
+    await asyncio.to_thread(wait_until, was_refused, what="a refusal")
+
+
+async def test_no_credential_reaches_the_log(
+    guarded: Guarded, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
     async with sync_processes.first.client(
-        url=url_of(guarded_site, transport),
+        url=url_of(guarded.site, transport),
         store_id=store_id,
         transport=transport,
-        payload={"authToken": SECRET, "canary": "yellow-7f3a"},
+        payload={"authToken": SHARED_SECRET, "canary": "yellow-7f3a"},
     ) as client:
         await client.pull()
 
-    assert "yellow-7f3a" not in guarded_site.log
-    assert SECRET not in guarded_site.log
+    log = guarded.site.log
+    assert [kind for kind, token in guarded.tokens.items() if token in log] == []
+    assert "yellow-7f3a" not in log
+    assert "CANARY" not in log
