@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from django.db import connections
@@ -87,16 +88,27 @@ class Writer(Generic[Job, Outcome]):
 
     def submit(self, job: Job) -> "asyncio.Future[Outcome]":
         """Hand in a job from a running event loop; the future is resolved after the commit."""
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        size = self._size(job)
-        if self._reserve(size):
-            self._queue.put(_Waiting(job, future, loop, size))
-        else:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if not self._take_on(job, partial(_settle, future)):
             future.set_exception(self._overload())
         return future
+
+    def hand_in(self, job: Job, callback: "Callable[[Outcome | Exception], None]") -> None:
+        """Hand in a job from a running event loop, which calls ``callback`` after the commit.
+
+        That is a turn of the loop earlier than one who waits for a future hears of it.
+        """
+        if not self._take_on(job, callback):
+            asyncio.get_running_loop().call_soon(callback, self._overload())
+
+    def _take_on(self, job: Job, callback: "Callable[[Outcome | Exception], None]") -> bool:
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+        size = self._size(job)
+        if not self._reserve(size):
+            return False
+        self._queue.put(_Waiting(job, callback, asyncio.get_running_loop(), size))
+        return True
 
     @property
     def pending_bytes(self) -> int:
@@ -215,7 +227,7 @@ class Writer(Generic[Job, Outcome]):
         self._release([waiting for waiting, _ in results])
         answers: defaultdict[asyncio.AbstractEventLoop, list[_Answer[Outcome]]] = defaultdict(list)
         for waiting, outcome in results:
-            answers[waiting.loop].append((waiting.future, outcome))
+            answers[waiting.loop].append((waiting.callback, outcome))
         for loop, answers_of_loop in answers.items():
             call_in_loop(loop, _resolve, answers_of_loop)
 
@@ -253,31 +265,39 @@ class Writer(Generic[Job, Outcome]):
 class _Waiting(Generic[Job, Outcome]):
     """A job, and who waits for its outcome."""
 
-    __slots__ = ("first_tried_at", "future", "job", "loop", "size")
+    __slots__ = ("callback", "first_tried_at", "job", "loop", "size")
 
     def __init__(
         self,
         job: Job,
-        future: "asyncio.Future[Outcome]",
+        callback: "Callable[[Outcome | Exception], None]",
         loop: asyncio.AbstractEventLoop,
         size: int,
     ) -> None:
         self.job = job
-        self.future = future
+        self.callback = callback
         self.loop = loop
         self.size = size
         self.first_tried_at = math.inf
 
 
 _Result: TypeAlias = tuple[_Waiting[Job, Outcome], Outcome | Exception]
-_Answer: TypeAlias = tuple["asyncio.Future[Outcome]", Outcome | Exception]
+_Answer: TypeAlias = tuple[Callable[[Outcome | Exception], None], Outcome | Exception]
 
 
 def _resolve(answers: "list[_Answer[Outcome]]") -> None:
-    for future, outcome in answers:
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+    for callback, outcome in answers:
+        try:
+            callback(outcome)
+        except Exception:
+            # the others of the group have an outcome to hear of as well
+            logger.exception("an outcome could not be taken")
+
+
+def _settle(future: "asyncio.Future[Outcome]", outcome: Outcome | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -52,13 +52,8 @@ def start(namespace: str, operations: Sequence[Operation], callback: Callback) -
     waiting = _Waiting(results, len(by_shard), callback)
     for shard, numbers in by_shard.items():
         chosen = [operations[number] for number in numbers]
-        future = submit(Job(namespace, shard, chosen))
-        future.add_done_callback(partial(waiting.take, numbers))
-
-
-def submit(job: Job) -> "asyncio.Future[Done]":
-    """Hand a job to the writer of its shard's database."""
-    return get_writer(get_settings().shards[job.shard]).submit(job)
+        writer = get_writer(get_settings().shards[shard])
+        writer.hand_in(Job(namespace, shard, chosen), partial(waiting.take, numbers))
 
 
 @cache
@@ -126,20 +121,19 @@ class _Waiting:
         self._missing = missing
         self._callback = callback
 
-    def take(self, numbers: Sequence[int], future: "asyncio.Future[Done]") -> None:
-        for number, result in zip(numbers, _results(future, len(numbers)), strict=True):
+    def take(self, numbers: Sequence[int], outcome: Done | Exception) -> None:
+        for number, result in zip(numbers, _results(outcome, len(numbers)), strict=True):
             self._results[number] = result
         self._missing -= 1
         if not self._missing:
             self._callback(self._results)
 
 
-def _results(future: "asyncio.Future[Done]", count: int) -> Sequence[Result]:
-    error = future.exception()
-    if error is None:
-        return future.result().results
+def _results(outcome: Done | Exception, count: int) -> Sequence[Result]:
+    if isinstance(outcome, Done):
+        return outcome.results
     # the writer has logged what is not ours
-    return [error if isinstance(error, ChatstateError) else InternalError()] * count
+    return [outcome if isinstance(outcome, ChatstateError) else InternalError()] * count
 
 
 def _memory_bytes(job: Job) -> int:

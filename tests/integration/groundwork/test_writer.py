@@ -96,6 +96,19 @@ async def test_a_job_alone_is_a_group(writer: Writer[str, str], commits: Commits
     assert commits.groups == [["a"], ["b"]]
 
 
+async def test_who_cannot_take_an_outcome_harms_no_other(
+    writer: Writer[str, str], commits: Commits, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise ValueError
+
+    writer.hand_in("a", fail)
+    together = await submit_behind_a_commit(writer, commits, "b", "c")
+
+    assert together == ["b!", "c!"]
+    assert "an outcome could not be taken" in caplog.text
+
+
 async def test_jobs_that_arrive_during_a_commit_share_the_next_one(
     writer: Writer[str, str], commits: Commits
 ) -> None:
