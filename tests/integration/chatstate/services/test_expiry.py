@@ -94,6 +94,8 @@ def rows_held(name: str) -> Iterator[None]:
         held = "SELECT 1 FROM chatstate_keptanswer WHERE request_id = %s FOR UPDATE"
         cursor.execute(held, [name])
         yield
+        # the server may notice later that a connection was closed
+        cursor.execute("ROLLBACK")
 
 
 def no_pause(_: float) -> None:
