@@ -82,6 +82,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """End what is under way, with ``ClosedError``, and let go of the connection."""
+        self._reader.pacer.pause.end()
         await self._link.close()
 
     async def backend_id(self) -> str:

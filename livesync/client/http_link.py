@@ -13,6 +13,7 @@ from livesync.client.connection import MAX_FRAME_BYTES, next_request_id
 from livesync.client.errors import ClosedError, LostError, WrongAnswerError
 from livesync.client.http_connection import HttpConnection, open_http
 from livesync.client.link import Sent
+from livesync.client.pause import Pause
 from livesync.protocol import answers, requests
 from livesync.protocol.answers import Answer, Chunk, Defect, Exit, PulledPage
 from livesync.protocol.calls import HTTP_PROCEDURES
@@ -55,6 +56,7 @@ class HttpLink:
         self._idle: list[HttpConnection] = []
         self._busy: set[HttpConnection] = set()
         self._is_closed = False
+        self._pause = Pause()
 
     async def push(self, batch: Sequence[Event], backend_id: str, sent: Sent) -> None:
         request_id = next_request_id()
@@ -82,10 +84,11 @@ class HttpLink:
                 raise WrongAnswerError("a pull without a page")
             if not live:
                 return
-            await asyncio.sleep(self._poll_interval_s)
+            await self._pause.wait(self._poll_interval_s)
 
     async def close(self) -> None:
         self._is_closed = True
+        self._pause.end()
         for connection in self._busy:
             connection.abort()
         while self._idle:

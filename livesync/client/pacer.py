@@ -6,6 +6,7 @@ from random import random
 
 from groundwork.backoff import Backoff
 from livesync.client.errors import LostError
+from livesync.client.pause import Pause
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ class Pacer:
     """
 
     def __init__(self, name: str) -> None:
+        self.pause = Pause()
+        """Ended when the client is closed."""
         self._name = name
         self.last_reason: str | None = None
         """Why the last attempt failed; None: it did not."""
@@ -29,8 +32,9 @@ class Pacer:
 
     async def turn(self) -> None:
         """Wait until the next attempt may begin."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._not_before - loop.time())
+        left_s = self._not_before - asyncio.get_running_loop().time()
+        if left_s > 0:
+            await self.pause.wait(left_s)
 
     def failed(self, error: LostError) -> None:
         """An attempt has failed, or what it made has ended."""

@@ -11,15 +11,18 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from groundwork.backoff import Backoff
 from livesync.client import (
     AccessRefusedError,
     AsyncClient,
     BackendIdMismatchError,
+    ClosedError,
     Cursor,
     InDoubtError,
     RemoteError,
     UnreachableError,
     WrongAnswerError,
+    pacer,
 )
 from livesync.client.connection import MAX_FRAME_BYTES
 from livesync.protocol import rpc
@@ -312,3 +315,36 @@ async def test_a_flood_that_nobody_takes_is_not_kept() -> None:
             found.append((await anext(live)).seq_num)
 
     assert found == list(range(1, 3_001))
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_a_client_that_waits_for_its_server_can_be_closed(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacer, "RECONNECT", Backoff(first_s=3_600, most_s=3_600))
+    async with raw_server(lambda _: b"") as host:
+        pass
+
+    async with client(f"{scheme}://{host}") as made:
+        waiting = asyncio.ensure_future(anext(made.live(HERE)))
+        await until(lambda: made._reader.pacer.last_reason is not None)
+        await made.close()
+        with pytest.raises(ClosedError):
+            await waiting
+
+
+async def test_a_client_that_waits_for_its_next_poll_can_be_closed() -> None:
+    def answer(request_id: str) -> bytes:
+        return http(f"[{rpc.chunk(request_id, page(1))},{rpc.exit_success(request_id)}]")
+
+    async with (
+        raw_server(answer) as host,
+        client(f"http://{host}", poll_interval_s=3_600) as made,
+    ):
+        live = made.live(HERE)
+        await anext(live)
+        waiting = asyncio.ensure_future(anext(live))
+        await asyncio.sleep(0)
+        await made.close()
+        with pytest.raises(ClosedError):
+            await waiting
