@@ -100,9 +100,18 @@ class _Metadata(msgspec.Struct):
     value: _Created | UnsetType = UNSET
 
 
-class _Item(msgspec.Struct, rename="camel"):
+class WireItem(msgspec.Struct, rename="camel"):
+    """An event as it stands in a page."""
+
     event_encoded: WireEvent
     metadata: _Metadata | UnsetType = UNSET
+
+    @property
+    def created_at(self) -> str | None:
+        """When it was stored, if that is told."""
+        if self.metadata is UNSET or self.metadata.value is UNSET:
+            return None
+        return self.metadata.value.created_at
 
 
 class _PageInfo(msgspec.Struct, rename={"tag": "_tag"}):
@@ -111,7 +120,7 @@ class _PageInfo(msgspec.Struct, rename={"tag": "_tag"}):
 
 
 class _Page(msgspec.Struct, rename="camel"):
-    batch: list[_Item]
+    batch: list[WireItem]
     page_info: _PageInfo
     backend_id: str
 
@@ -166,13 +175,10 @@ def _request_id(envelope: _Envelope) -> str:
     return str(envelope.request_id)
 
 
-def _read_event(item: _Item, backend_id: str) -> PulledEvent:
+def _read_event(item: WireItem, backend_id: str) -> PulledEvent:
     wire = item.event_encoded
     if wire.seq_num > MAX_SEQ_NUM or wire.parent_seq_num > MAX_SEQ_NUM:
         raise ShapeError("a sequence number is above 2^53 - 1")
-    created_at = None
-    if item.metadata is not UNSET and item.metadata.value is not UNSET:
-        created_at = item.metadata.value.created_at
     return PulledEvent(
         wire.name,
         None if wire.args is UNSET else _text(wire.args),
@@ -181,7 +187,7 @@ def _read_event(item: _Item, backend_id: str) -> PulledEvent:
         wire.client_id,
         wire.session_id,
         backend_id,
-        created_at,
+        item.created_at,
     )
 
 

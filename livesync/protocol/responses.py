@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from groundwork import strict_json
+from livesync.protocol.answers import WireItem
 from livesync.protocol.events import Event
 
 
@@ -42,35 +43,13 @@ class PullResponse:
         return [_sent_event(strict_json.read(item, _item)) for item in self.items]
 
 
-class _WireEvent(msgspec.Struct, rename="camel"):
-    name: str
-    seq_num: int
-    parent_seq_num: int
-    client_id: str
-    session_id: str
-    args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+_item = msgspec.json.Decoder(WireItem)
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
-    created_at: str
-
-
-class _SomeMetadata(msgspec.Struct):
-    value: _Metadata
-
-
-class _Item(msgspec.Struct, rename="camel"):
-    event_encoded: _WireEvent
-    metadata: _SomeMetadata
-
-
-_item = msgspec.json.Decoder(_Item)
-
-
-def _sent_event(item: _Item) -> SentEvent:
+def _sent_event(item: WireItem) -> SentEvent:
     wire = item.event_encoded
     args = None if wire.args is msgspec.UNSET else bytes(wire.args).decode()
     return SentEvent(
         Event(wire.name, args, wire.seq_num, wire.parent_seq_num, wire.client_id, wire.session_id),
-        item.metadata.value.created_at,
+        item.created_at or "",
     )
