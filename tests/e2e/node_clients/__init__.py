@@ -7,6 +7,7 @@ with a full LiveStore store. Both live in Node processes (``../js/``) that speak
 own with them (``own_packages``).
 """
 
+from tests.e2e.node_clients.cloudflare import SyncWorker, ensure_cloudflare, run_command_line
 from tests.e2e.node_clients.install import ensure_installed
 from tests.e2e.node_clients.own_packages import ensure_own_packages
 from tests.e2e.node_clients.process import (
@@ -49,10 +50,13 @@ __all__ = [
     "Page",
     "StoreStatus",
     "SyncState",
+    "SyncWorker",
     "Transport",
+    "ensure_cloudflare",
     "ensure_installed",
     "ensure_own_packages",
     "note_created",
     "note_deleted",
     "note_edited",
+    "run_command_line",
 ]

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from tests.e2e.node_clients.cloudflare import ensure_cloudflare
 from tests.e2e.node_clients.install import InstallError
 from tests.e2e.node_clients.own_packages import ensure_own_packages
 
@@ -18,6 +19,7 @@ def main() -> None:
     parser.parse_args()
     try:
         ensure_own_packages()
+        ensure_cloudflare()
     except InstallError as error:
         sys.exit(str(error))
 
