@@ -21,6 +21,9 @@ STORE = "store"
 central = pytest.mark.parametrize("vendor", ["sqlite", "postgresql"], indirect=True)
 """Only where the events are in the central tables."""
 
+everywhere = pytest.mark.parametrize("vendor", ["sqlite", "postgresql", "files"], indirect=True)
+"""Also where each store has a file of its own."""
+
 MANY = {"max_events": 10_000, "max_bytes": 100_000_000}
 STATEMENTS: dict[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 

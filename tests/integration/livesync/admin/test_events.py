@@ -12,7 +12,7 @@ from livesync.services import browse
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_chain, make_event, make_events
 from tests.integration.livesync.admin.conftest import MakeStaff, store_url, text_of
-from tests.storage import ALIAS, execute, push
+from tests.storage import ALIAS, everywhere, execute, push
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,7 @@ def browser(viewer: Client) -> Browser:
     return Browser(viewer)
 
 
+@everywhere
 def test_events_are_paged_from_the_newest_down_and_back(
     engine: DatabaseEngine, browser: Browser
 ) -> None:
@@ -259,6 +260,7 @@ def test_what_does_not_exist_is_not_found(engine: DatabaseEngine, viewer: Client
     assert viewer.get(store_url("args", "store", 1)).status_code == 404
 
 
+@everywhere
 def test_events_of_before_a_reset_are_gone(engine: DatabaseEngine, browser: Browser) -> None:
     push(engine, make_events(3))
     engine.reset("store")

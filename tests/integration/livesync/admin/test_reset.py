@@ -11,19 +11,19 @@ from pytest_django import Settings
 from livesync.models import Store
 from livesync.protocol.errors import StorageUnavailableError
 from livesync.services.purge import get_purger
-from livesync.storage import get_readers
+from livesync.storage import get_engine, get_readers
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_events
 from tests.integration.livesync.admin.conftest import MakeStaff, store_url, text_of
 from tests.live_pull import OpenPull
-from tests.storage import STORE, find, push
+from tests.storage import STORE, everywhere, find, push
 
 WEIRD = " a\u202eb "
 SHOWN = r"\u{20}a\u{202e}b\u{20}"
 
 
 def backend_id(store_id: str = STORE) -> str:
-    return Store.objects.get(store_id=store_id).backend_id
+    return get_engine().states([store_id])[store_id].backend_id
 
 
 def test_the_page_asks_and_changes_nothing(engine: DatabaseEngine, resetter: Client) -> None:
@@ -56,6 +56,7 @@ def test_the_typed_store_id_resets(engine: DatabaseEngine, resetter: Client, typ
     assert f"Backend id: {backend_id(WEIRD)}" in text
 
 
+@everywhere
 def test_it_is_written_down_who_ended_what(engine: DatabaseEngine, resetter: Client) -> None:
     push(engine, make_events(1_200))
     former = backend_id()
@@ -95,6 +96,7 @@ def test_anything_else_typed_resets_nothing(
     assert not LogEntry.objects.exists()
 
 
+@everywhere
 def test_a_form_that_is_sent_twice_resets_once(engine: DatabaseEngine, resetter: Client) -> None:
     push(engine, make_events(3))
     form = {"typed": STORE, "backend_id": backend_id()}

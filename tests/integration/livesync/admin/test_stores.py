@@ -13,7 +13,7 @@ from livesync.models import Store
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_events
 from tests.integration.livesync.admin.conftest import MakeStaff, store_url, text_of
-from tests.storage import push
+from tests.storage import everywhere, push
 
 LIST = "/admin/livesync/store/"
 WEIRD = "<script>alert(1)</script>\u202ecafe\u0301"
@@ -30,6 +30,7 @@ def listed(client: Client, query: str = "") -> list[str]:
     return re.findall(r'/change/[^"]*"><bdi class="exact">(.*?)</bdi>', page(client, LIST + query))
 
 
+@everywhere
 def test_the_list_shows_how_stores_stand(engine: DatabaseEngine, viewer: Client) -> None:
     push(engine, [], to="never pushed")
     done = push(engine, make_events(1_200), to="notes")
@@ -95,6 +96,7 @@ def test_an_id_that_could_deceive_is_spelt_out(engine: DatabaseEngine, viewer: C
     assert r"cafe\u{301}" in page(viewer, LIST)
 
 
+@everywhere
 def test_the_page_of_a_store_shows_everything_and_leads_on(
     engine: DatabaseEngine, viewer: Client
 ) -> None:

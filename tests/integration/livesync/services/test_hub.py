@@ -22,6 +22,7 @@ from tests.clients import until
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.listeners import Listener
+from tests.storage import everywhere
 
 Listen = Callable[..., Listener]
 
@@ -110,6 +111,7 @@ async def test_a_loop_has_one_hub_until_it_is_stopped(store: Store) -> None:
     assert get_hub() is not hub
 
 
+@everywhere
 async def test_commits_of_other_processes_are_found_by_reconciling(
     store: Store, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +280,7 @@ def bus_of(hub: Hub) -> Any:
     return hub._bus
 
 
+@everywhere
 async def test_two_hundred_pulls_opened_while_others_push_miss_nothing(
     store: Store, listen: Listen
 ) -> None:

@@ -29,7 +29,7 @@ from tests.moving_files import (
     write_durable_object,
     write_ndjson,
 )
-from tests.storage import numbers, push, read, stored_events
+from tests.storage import everywhere, numbers, push, read, stored_events
 
 EVENTS = [
     make_event(1, args=None),
@@ -52,6 +52,7 @@ def state(engine: DatabaseEngine) -> Any:
     return engine.inspect(STORE)
 
 
+@everywhere
 def test_a_store_keeps_its_identity_its_numbers_and_its_times(
     engine: DatabaseEngine, file: Path
 ) -> None:

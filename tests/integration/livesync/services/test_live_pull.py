@@ -20,7 +20,7 @@ from tests.listeners import Listener
 
 Listen = Callable[..., Listener]
 
-pytestmark = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("vendor", ["sqlite", "files"], indirect=True)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from livesync.storage import get_readers
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_events
 from tests.live_pull import OpenPull
-from tests.storage import STORE, push
+from tests.storage import STORE, everywhere, push
 
 OPEN_TO_ALL = {"hooks": "livesync.hooks.OpenHooks"}
 
@@ -32,6 +32,7 @@ def test_a_store_that_does_not_exist_is_neither_inspected_nor_reset(engine: Data
     assert list(all_store_ids()) == []
 
 
+@everywhere
 def test_all_stores_are_listed(engine: DatabaseEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livesync.services.stores._STORES_PER_QUERY", 2)
     for store_id in ("b", "a", "e", "d", "c"):
@@ -55,6 +56,7 @@ def test_the_log_says_who_ended_what(
 
 
 @pytest.mark.usefixtures("services")
+@everywhere
 async def test_every_live_pull_of_the_store_ends_at_once(
     engine: DatabaseEngine, settings: Settings
 ) -> None:
@@ -79,6 +81,7 @@ async def test_every_live_pull_of_the_store_ends_at_once(
 
 
 @pytest.mark.usefixtures("services")
+@everywhere
 async def test_a_reset_elsewhere_is_noticed_at_the_next_tick(
     engine: DatabaseEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
