@@ -82,10 +82,16 @@ def ours_on_postgres() -> Iterator[Server]:
         yield server
 
 
+def ours_on_files() -> AbstractContextManager[Server]:
+    """This checkout with a file for each store."""
+    return _started("files", SiteProcess(environment={"SYNCSITE_ENGINE": "files"}))
+
+
 SERVERS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
     "ours": ours,
     "reference": reference,
     "postgres": ours_on_postgres,
+    "files": ours_on_files,
 }
 
 

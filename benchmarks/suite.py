@@ -36,7 +36,7 @@ class Suite:
     sizes: Callable[[Scale], str]
     """The line of the head that says how long and how large a run was."""
 
-    ours: Collection[str] = ("ours", "postgres")
+    ours: Collection[str] = ("ours", "postgres", "files")
     """The servers that can be profiled."""
 
     one_round: Collection[str] = field(default_factory=frozenset)

@@ -123,6 +123,20 @@ ON_POSTGRES = Table(
     ),
 )
 
+IN_FILES = Table(
+    "A file for each store against central tables",
+    Side("in files", "files"),
+    Side("in central tables", "ours"),
+    (
+        Row("push_one", "p50_ms", "1 client, 1-event pushes: ack p50", "ms", times=0.8),
+        Row("push_batches", "events_per_s", "1 client, 100-event batches", "events/s", times=0.8),
+        Row("eight_writers", "accepted_per_s", "8 writers on one store", "accepted/s", times=0.8),
+        Row("fifty_stores", "pushes_per_s", "50 stores at once", "pushes/s", times=1),
+        Row("fifty_stores", "p99_ms", "50 stores at once: ack p99", "ms"),
+        Row("catch_up_ws", "events_per_s", "10,000 events over WebSocket", "events/s", times=0.8),
+    ),
+)
+
 PYTHON_CLIENT = Table(
     "The Python client against the reference",
     Side("ours", "ours"),
@@ -133,4 +147,4 @@ PYTHON_CLIENT = Table(
     ),
 )
 
-TABLES = (AGAINST_REFERENCE, PYTHON_CLIENT, LONG_EVENTLOG, ON_POSTGRES)
+TABLES = (AGAINST_REFERENCE, PYTHON_CLIENT, LONG_EVENTLOG, ON_POSTGRES, IN_FILES)
