@@ -25,6 +25,8 @@ from livesync.storage.timestamps import iso_text
 
 _BUSY_MS = 5_000
 _CACHE_KIB = 256  # a site may have hundreds of files open
+# pages; soon the log grows no more, and overwriting it is faster; hundreds of them take less room
+_CHECKPOINT_PAGES = 200
 
 _SELECT_STATE = """
     SELECT context.backendId, context.currentHead, store.head, store.event_count, store.byte_count,
@@ -295,6 +297,7 @@ class StoreFile:
     def _set_up(self) -> None:
         self.driver.execute("PRAGMA synchronous = FULL")
         self.driver.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self.driver.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         self._opened = opened_file(self.driver)
         self._take_in()
         # not before: a file that is no store's is left as it is
