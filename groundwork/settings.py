@@ -1,6 +1,7 @@
 """One dict of Django settings, read once into one frozen object."""
 
 import difflib
+from dataclasses import fields
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from django.conf import settings
@@ -13,7 +14,8 @@ T = TypeVar("T")
 class SettingsReader(Generic[T]):
     """Reads ``settings.<name>`` into ``cls``, a frozen dataclass with a default for each field.
 
-    Calling it returns the object, which is kept until Django says that the setting has changed.
+    Calling it returns the object, which is kept until Django says that the setting has changed. A
+    field with ``repr=False`` is a secret: no error shows its value.
 
     Raises:
         ImproperlyConfigured: a key that ``cls`` does not have, or a value of another type.
@@ -23,6 +25,8 @@ class SettingsReader(Generic[T]):
         self._name = name
         self._cls = cls
         self._value: T | None = None
+        known = fields(cls)  # type: ignore[arg-type] # every T is a dataclass
+        self._secrets = {each.name for each in known if not each.repr}
         setting_changed.connect(self._forget, dispatch_uid=f"groundwork.settings.{name}")
 
     def __call__(self) -> T:
@@ -40,8 +44,9 @@ class SettingsReader(Generic[T]):
             if key not in hints:
                 raise ImproperlyConfigured(f"{self._name}: unknown key {key!r}{_hint(key, hints)}")
             if not _fits(value, hints[key]):
+                given_as = type(value).__name__ if key in self._secrets else repr(value)
                 raise ImproperlyConfigured(
-                    f"{self._name}[{key!r}] must be {_name(hints[key])}, not {value!r}"
+                    f"{self._name}[{key!r}] must be {_name(hints[key])}, not {given_as}"
                 )
         return self._cls(**given)
 

@@ -19,6 +19,7 @@ class Tuned:
     is_on: bool = False
     origins: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 @pytest.fixture
@@ -78,3 +79,17 @@ def test_a_wrong_key_or_type_says_what_is_wrong(
 
     with pytest.raises(ImproperlyConfigured, match=message):
         read()
+
+
+@pytest.mark.parametrize("given", ["CANARY-7f3a", ["CANARY-7f3a"]])
+def test_a_secret_of_a_wrong_type_is_not_shown(
+    read: SettingsReader[Tuned], settings: Settings, given: object
+) -> None:
+    settings.TUNED_FOR_TESTS = {"keys": given}
+
+    with pytest.raises(ImproperlyConfigured, match=r"\['keys'\] must be tuple") as refused:
+        read()
+
+    assert "CANARY" not in str(refused.value)
+    settings.TUNED_FOR_TESTS = {"keys": ("CANARY-7f3a",)}
+    assert "CANARY" not in repr(read())
