@@ -62,7 +62,11 @@ class Background:
 
         Raises:
             ClosedError: the loop has ended.
+            RuntimeError: this is the child of a fork, where no thread runs it.
         """
+        if self._pid != os.getpid():
+            work.close()
+            raise RuntimeError("this client is another process's: make one behind the fork")
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:

@@ -11,11 +11,14 @@ LivesyncError
     └── LostError             a link has ended; clients try again, so callers never meet it
 """
 
-from livesync.protocol.errors import LivesyncError
+from livesync.protocol.errors import LivesyncError, on_one_line
 
 
 class ClientError(LivesyncError):
     """Base of the errors that arise on the client's side."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(on_one_line(text))  # it may repeat what a server has sent
 
 
 class UnreachableError(ClientError):
@@ -35,7 +38,7 @@ class AccessRefusedError(ClientError):
 
     def __init__(self, *, status: int, reason: str) -> None:
         self.status = status
-        self.reason = reason
+        self.reason = on_one_line(reason)
         super().__init__(f"the server answered {status}{f': {reason}' if reason else ''}")
 
 

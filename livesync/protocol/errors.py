@@ -139,9 +139,9 @@ class RemoteError(LivesyncError):
     """
 
     def __init__(self, message: str, *, name: str = "UnknownError") -> None:
-        self.message = message
-        self.name = name
-        super().__init__(f"{name}: {message}")
+        self.message = on_one_line(message)
+        self.name = on_one_line(name)
+        super().__init__(f"{self.name}: {self.message}")
 
     @property
     def may_pass(self) -> bool:
@@ -156,3 +156,10 @@ class RemoteError(LivesyncError):
     def leaves_doubt(self) -> bool:
         """Whether the server has dropped the request, whatever has become of it."""
         return self.name == "Interrupt"
+
+
+def on_one_line(text: str) -> str:
+    """Words of somebody else, such that they do nothing to a log or a terminal."""
+    return "".join(
+        character if character.isprintable() else f"\\u{ord(character):04x}" for character in text
+    )

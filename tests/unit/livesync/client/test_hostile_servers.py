@@ -19,6 +19,7 @@ from livesync.client import (
     ClosedError,
     Cursor,
     InDoubtError,
+    LivesyncError,
     RemoteError,
     UnreachableError,
     WrongAnswerError,
@@ -348,3 +349,23 @@ async def test_a_client_that_waits_for_its_next_poll_can_be_closed() -> None:
         await made.close()
         with pytest.raises(ClosedError):
             await waiting
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_what_a_server_says_does_nothing_to_a_terminal(scheme: str) -> None:
+    hostile = "no\x1b[2J\r\n\u202e"
+    refusal = http(hostile, status="400 Bad Request")
+
+    def answer(request_id: str) -> list[str]:
+        return [rpc.exit_fail(request_id, LimitError(hostile))]
+
+    async with (
+        raw_server(lambda _: refusal) as refusing,
+        websocket_server(answer) as failing,
+        client(f"{scheme}://{refusing}") as refused,
+        client(failing) as failed,
+    ):
+        for call in (refused.pull(HERE), failed.pull(HERE)):
+            with pytest.raises(LivesyncError, match=r"no\\u001b") as raised:
+                await call
+            assert str(raised.value).isprintable()
