@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-LESS_IS_BETTER = {"ms", "kB"}
+LESS_IS_BETTER = {"ms", "kB", "MB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +147,16 @@ PYTHON_CLIENT = Table(
     ),
 )
 
-TABLES = (AGAINST_REFERENCE, PYTHON_CLIENT, LONG_EVENTLOG, ON_POSTGRES, IN_FILES)
+FROM_FILES = Table(
+    "A long eventlog out of a file and into one",
+    Side("on SQLite", "ours"),
+    Side("on PostgreSQL", "postgres"),
+    (
+        Row("moving", "import_events_per_s", "`import_store`", "events/s", at_least=100_000),
+        Row("moving", "import_mb", "same: peak of memory", "MB", at_most=200),
+        Row("moving", "export_events_per_s", "`export_store`", "events/s", at_least=100_000),
+        Row("moving", "export_mb", "same: peak of memory", "MB", at_most=200),
+    ),
+)
+
+TABLES = (AGAINST_REFERENCE, PYTHON_CLIENT, LONG_EVENTLOG, ON_POSTGRES, IN_FILES, FROM_FILES)

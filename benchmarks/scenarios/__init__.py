@@ -7,7 +7,7 @@ Every scenario warms up first, asserts that each answer is right, and gives with
 from collections.abc import Awaitable, Callable
 
 from benchmarks.load import Metrics, Scale
-from benchmarks.scenarios import flatness, memory, pulls, pushes, python_client
+from benchmarks.scenarios import flatness, memory, moving, pulls, pushes, python_client
 from benchmarks.servers import Server
 
 SCENARIOS: dict[str, Callable[[Server, Scale], Awaitable[Metrics]]] = {
@@ -21,6 +21,7 @@ SCENARIOS: dict[str, Callable[[Server, Scale], Awaitable[Metrics]]] = {
     "fan_out": pulls.fan_out,
     "idle_memory": memory.idle_memory,
     "flatness": flatness.flatness,
+    "moving": moving.moving,
     "python_live": python_client.python_live,
 }
 
