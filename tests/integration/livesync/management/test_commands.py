@@ -16,6 +16,7 @@ from livesync.services import purge
 from livesync.storage import get_engine, move
 from livesync.storage.database import DatabaseEngine
 from tests.factories import make_events
+from tests.moving_files import VECTORS
 from tests.storage import ALIAS, STORE, execute, find, numbers, push
 
 WEIRD = "a\u202eb"
@@ -42,6 +43,38 @@ def backend_id(engine: DatabaseEngine, store_id: str = STORE) -> str:
 def test_a_store_that_does_not_exist_is_an_error(command: str) -> None:
     with pytest.raises(CommandError, match="there is no store 'missing'"):
         run(command, "missing")
+
+
+class TestMoving:
+    def test_a_store_goes_out_and_comes_back(self, engine: DatabaseEngine, tmp_path: Path) -> None:
+        push(engine, make_events(3), to=WEIRD)
+        file = str(tmp_path / "file")
+
+        gone = run("export_store", WEIRD, file, "--format", "ndjson")
+        tried = run("import_store", file, "--to", "copy", "--dry-run")
+        come = run("import_store", file, "--to", "copy")
+
+        assert gone.startswith(f"3 events of store {SHOWN} are in {file}: head 3, backend id ")
+        assert tried == come.replace(" got ", " would get ")
+        assert numbers(engine, "copy") == [1, 2, 3]
+
+    @pytest.mark.usefixtures("engine")
+    def test_what_stands_against_it_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path)
+
+        with pytest.raises(CommandError, match="link is a symbolic link"):
+            run("import_store", str(tmp_path / "link"))
+        with pytest.raises(CommandError, match="there is no store 'missing'"):
+            run("export_store", "missing", str(tmp_path / "file"))
+        assert [found.name for found in tmp_path.iterdir()] == ["link"]
+
+    @pytest.mark.usefixtures("engine")
+    def test_what_has_to_be_known_is_said(self) -> None:
+        options = ("--context", str(VECTORS / "notes-2026.sqlite"))
+
+        printed = run("import_store", str(VECTORS / "d1.sqlite"), "notes-2026", *options)
+
+        assert printed.startswith("note: in D1 the table eventlog_7_notes_2026 is shared")
 
 
 class TestInspect:
