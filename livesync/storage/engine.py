@@ -133,7 +133,7 @@ class Engine(Protocol):
     """Where eventlogs are kept."""
 
     def commit(self, appends: Sequence[Append]) -> Sequence[Outcome]:
-        """Store, in one transaction, every append that continues its eventlog.
+        """Store every append that continues its eventlog, each store's in one transaction.
 
         Returns an outcome for each: ``Appended``, or the ``ServerAheadError`` or
         ``BackendIdMismatchError`` that is its own and harms no other. Where somebody else holds a
