@@ -88,7 +88,7 @@ def test_in_production_without_a_session(
     with production_site.logs_no_alarm(), production_site.writes_nothing():
         answer = ask(production_site, transport, PAGE, header)
 
-        assert (answer.status, answer.text) == (400, "UnknownError: Not signed in")
+        assert (answer.status, answer.text) == (400, "UnknownError: Invalid auth token")
 
 
 def test_b27_without_cors_a_preflight_is_refused(production_site: SiteUnderTest) -> None:
