@@ -159,4 +159,23 @@ FROM_FILES = Table(
     ),
 )
 
-TABLES = (AGAINST_REFERENCE, PYTHON_CLIENT, LONG_EVENTLOG, ON_POSTGRES, IN_FILES, FROM_FILES)
+
+RPC_IN_PROCESS = Table(
+    "RPC in the process against WebSocket",
+    Side("RPC", "ours", "rpc_"),
+    Side("WebSocket", "ours", "ws_"),
+    (
+        Row("rpc_in_process", "push_events_per_s", "100-event batches", "events/s", times=1),
+        Row("rpc_in_process", "pull_events_per_s", "10,000 events", "events/s", times=1),
+    ),
+)
+
+TABLES = (
+    AGAINST_REFERENCE,
+    PYTHON_CLIENT,
+    RPC_IN_PROCESS,
+    LONG_EVENTLOG,
+    ON_POSTGRES,
+    IN_FILES,
+    FROM_FILES,
+)

@@ -7,7 +7,7 @@ Every scenario warms up first, asserts that each answer is right, and gives with
 from collections.abc import Awaitable, Callable
 
 from benchmarks.load import Metrics, Scale
-from benchmarks.scenarios import flatness, memory, moving, pulls, pushes, python_client
+from benchmarks.scenarios import flatness, memory, moving, pulls, pushes, python_client, rpc
 from benchmarks.servers import Server
 
 SCENARIOS: dict[str, Callable[[Server, Scale], Awaitable[Metrics]]] = {
@@ -23,6 +23,7 @@ SCENARIOS: dict[str, Callable[[Server, Scale], Awaitable[Metrics]]] = {
     "flatness": flatness.flatness,
     "moving": moving.moving,
     "python_live": python_client.python_live,
+    "rpc_in_process": rpc.rpc_in_process,
 }
 
 ONE_ROUND = {"idle_memory"}

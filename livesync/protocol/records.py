@@ -64,6 +64,7 @@ _MAP_LENGTHS = {0xDE: _UINT16, 0xDF: _UINT32}
 _CONSTANTS = {0xC0: "null", 0xC2: "false", 0xC3: "true"}
 _BINARY = range(0xC4, 0xC7)
 _FIXEXT1 = 0xD4
+_CUT = "the message ends in the middle of a value"
 _TOO_LARGE = "the message is too large as JSON"
 
 
@@ -87,7 +88,7 @@ def to_json(data: bytes, *, max_chars: int, max_depth: int) -> str:
     try:
         return reader.read()
     except (IndexError, StructError):
-        raise RecordsError("the message ends in the middle of a value") from None
+        raise RecordsError(_CUT) from None
 
 
 def from_json(text: str) -> bytes:
@@ -110,17 +111,24 @@ def encode(value: Any) -> bytes:
     has them.
     """
     writer = _Writer()
-    put = writer.tokens.append
+    put, known = writer.tokens.append, writer.ids.get
     waiting: list[Iterator[Any]] = []
     items: Iterator[Any] = iter((value,))
     while True:
         for item in items:
             kind = type(item)
-            if kind is str or (kind is int and 0 <= item < _FIRST_ID):
+            if kind is str or (kind is int and (0 <= item < 64 or 128 <= item < 2**32)):
                 put(item)
-            elif kind is dict or kind is list:
+            elif kind is dict:
+                record_id = known(tuple(item))
+                put(record_id) if record_id is not None else writer.define(tuple(item))
                 waiting.append(items)
-                items = writer.open(item)
+                items = iter(item.values())
+                break
+            elif kind is list:
+                writer.put_array_head(len(item))
+                waiting.append(items)
+                items = iter(item)
                 break
             elif kind is int:
                 writer.put_integer(item)
@@ -133,14 +141,19 @@ def encode(value: Any) -> bytes:
 
 
 class _Record(NamedTuple):
-    """The keys of a record as they stand in the text: ``,"key":`` each; and their length."""
+    """The keys of a record as they stand in the text: ``,"key":`` each; the least text of one."""
 
     prefixes: tuple[str, ...]
     chars: int
 
 
+_Container = tuple[Iterator[str | None], str, int]
+"""An open array or object: what comes before each item that is left, None where its key is to be
+read; how it closes; where the text of its first item stands."""
+
+
 class _Reader:
-    """Writes the text of a message while it reads. It never goes deeper in calls than here."""
+    """Writes the text of a message while it reads. Depth takes no depth of calls."""
 
     __slots__ = ("_at", "_data", "_max_chars", "_max_depth", "_open", "_records", "_room", "_texts")
 
@@ -152,12 +165,11 @@ class _Reader:
         self._records: dict[int, _Record] = {}
         self._room = max_chars
         self._texts: list[str] = []
-        # what comes before each further item; how it closes; where its first item's text stands
-        self._open: list[tuple[Iterator[str], str, int]] = []
+        self._open: list[_Container] = []
 
     def read(self) -> str:
         self._value()
-        while self._open:
+        if self._open:
             self._items()
         if self._at != len(self._data):
             raise RecordsError(f"more behind the message, at byte {self._at}")
@@ -167,20 +179,45 @@ class _Reader:
         return text
 
     def _items(self) -> None:
-        """Go on with the innermost open container, up to its end or to one inside of it."""
+        # one function for what nearly every message consists of: strings, integers, and records
+        # whose keys are known. A call for each would take twice the time
         data, put, still_open = self._data, self._texts.append, self._open
-        depth = len(still_open)
-        for prefix in still_open[-1][0]:
-            put(prefix)
-            token = data[self._at]
-            if 0xA0 <= token <= 0xBF:  # nearly every item is a short string
-                self._at += 1
-                put(self._quoted(token - 0xA0))
-                continue
-            self._value()
-            if len(still_open) > depth:
-                return
-        self._close()
+        known, at = self._records, self._at
+        prefixes = still_open[-1][0]
+        while True:
+            for prefix in prefixes:
+                if prefix is None:
+                    self._at = at
+                    prefix, at = f",{self._key()}:", self._at
+                put(prefix)
+                token = data[at]
+                if 0xA0 <= token <= 0xBF:
+                    start, at = at + 1, at + token - 0x9F
+                    put(_quote(data[start:at]))
+                elif token == 0xD9:
+                    start, at = at + 2, at + 2 + data[at + 1]
+                    put(_quote(data[start:at]))
+                elif 0xCC <= token <= 0xCE:
+                    start, at = at + 1, at + 1 + (1 << token - 0xCC)
+                    put(str(int.from_bytes(data[start:at])))
+                elif token in known:
+                    prefixes, at = self._open_record(known[token]), at + 1
+                    break
+                else:
+                    self._at, depth = at, len(still_open)
+                    self._value()
+                    at = self._at
+                    if len(still_open) > depth:
+                        prefixes = still_open[-1][0]
+                        break
+            else:
+                self._close()
+                if not still_open:
+                    break
+                prefixes = still_open[-1][0]
+        if at > len(data):
+            raise RecordsError(_CUT)
+        self._at = at
 
     def _value(self) -> None:
         token = self._data[self._at]
@@ -242,7 +279,7 @@ class _Reader:
             raise RecordsError(f"a record without its keys, at byte {self._at - 1}")
         self._check_items(length)
         prefixes = tuple(f",{self._key()}:" for _ in range(length))
-        return _Record(prefixes, sum(map(len, prefixes)))
+        return _Record(prefixes, sum(map(len, prefixes)) + length)
 
     def _key(self) -> str:
         token = self._data[self._at]
@@ -259,28 +296,30 @@ class _Reader:
         else:
             self._texts.append("null")
 
-    def _open_record(self, record: _Record) -> None:
-        self._check_items(len(record.prefixes))
-        chars = record.chars + len(record.prefixes)
-        self._start("{", iter(record.prefixes), "}", chars=chars)
+    def _open_record(self, record: _Record) -> Iterator[str | None]:
+        return self._start("{", iter(record.prefixes), "}", record.chars)
 
     def _open_map(self, length: int) -> None:
         self._check_items(2 * length)
-        self._start("{", (f",{self._key()}:" for _ in range(length)), "}", chars=5 * length)
+        self._start("{", repeat(None, length), "}", 5 * length)
 
     def _open_array(self, length: int) -> None:
         self._check_items(length)
-        self._start("[", repeat(",", length), "]", chars=2 * length)
+        self._start("[", repeat(",", length), "]", 2 * length)
 
-    def _start(self, opening: str, prefixes: Iterator[str], closing: str, *, chars: int) -> None:
+    def _start(
+        self, opening: str, prefixes: Iterator[str | None], closing: str, chars: int
+    ) -> Iterator[str | None]:
         # at least so much text: what takes little data and much time is refused before it is made
-        self._room -= max(1, chars)
+        self._room -= chars or 1
         if self._room < 0:
             raise RecordsError(_TOO_LARGE)
         if len(self._open) >= self._max_depth:
             raise RecordsError(f"nested more than {self._max_depth} deep")
-        self._texts.append(opening)
-        self._open.append((prefixes, closing, len(self._texts)))
+        texts = self._texts
+        texts.append(opening)
+        self._open.append((prefixes, closing, len(texts)))
+        return prefixes
 
     def _close(self) -> None:
         _, closing, start = self._open.pop()
@@ -292,17 +331,14 @@ class _Reader:
     def _check_items(self, length: int) -> None:
         # each takes a byte at least: a length beyond the end is found before anything is made
         if length > len(self._data) - self._at:
-            raise RecordsError("the message ends in the middle of a value")
+            raise RecordsError(_CUT)
 
     def _quoted(self, length: int) -> str:
         start = self._at
         self._at = end = start + length
         if end > len(self._data):
-            raise RecordsError("the message ends in the middle of a string")
-        try:
-            return encode_basestring(self._data[start:end].decode())
-        except UnicodeDecodeError:
-            return _quote_surrogates(self._data[start:end])
+            raise RecordsError(_CUT)
+        return _quote(self._data[start:end])
 
     def _number(self, form: Struct) -> Any:
         (number,) = form.unpack_from(self._data, self._at)
@@ -317,28 +353,28 @@ class _Writer:
     What is left to write by hand are the heads of arrays, and the integers that look like ids.
     """
 
-    __slots__ = ("_ids", "_keys", "_next", "_parts", "tokens")
+    __slots__ = ("_keys", "_next", "_parts", "ids", "tokens")
 
     def __init__(self) -> None:
         self.tokens: list[Any] = []
+        self.ids: dict[tuple[str, ...], int] = {}
         self._parts: list[bytes] = []
-        self._ids: dict[tuple[str, ...], int] = {}
         self._keys: dict[int, tuple[str, ...]] = {}
         self._next = _FIRST_ID
 
-    def open(self, container: dict[str, Any] | list[Any]) -> Iterator[Any]:
-        """Write what stands before the items of a container; gives the items."""
-        if isinstance(container, list):
-            self._put_bytes(_array_head(len(container)))
-            return iter(container)
-        keys = tuple(container)
-        record_id = self._ids.get(keys)
-        if record_id is None:
-            record_id = self._give_id(keys)
-            self.tokens += Ext(_DEFINITION, bytes((record_id,))), keys
-        else:
-            self.tokens.append(record_id)
-        return iter(container.values())
+    def define(self, keys: tuple[str, ...]) -> None:
+        """Write the head of a record whose keys are new to the message."""
+        record_id = self._next
+        self._next = _FIRST_ID if record_id == _LAST_ID else record_id + 1
+        if record_id in self._keys:
+            del self.ids[self._keys[record_id]]  # all ids are given: the oldest goes
+        self.ids[keys] = record_id
+        self._keys[record_id] = keys
+        self.tokens += Ext(_DEFINITION, bytes((record_id,))), keys
+
+    def put_array_head(self, length: int) -> None:
+        """Write what stands before the items of an array."""
+        self._put_bytes(_array_head(length))
 
     def put_integer(self, number: int) -> None:
         """Write an integer so that it is no record's id, and no BigInt where it is read."""
@@ -353,15 +389,6 @@ class _Writer:
         """All that was written."""
         self._flush()
         return b"".join(self._parts)
-
-    def _give_id(self, keys: tuple[str, ...]) -> int:
-        record_id = self._next
-        self._next = _FIRST_ID if record_id == _LAST_ID else record_id + 1
-        if record_id in self._keys:
-            del self._ids[self._keys[record_id]]  # all ids are given: the oldest goes
-        self._ids[keys] = record_id
-        self._keys[record_id] = keys
-        return record_id
 
     def _put_bytes(self, data: bytes) -> None:
         self._flush()
@@ -385,6 +412,13 @@ def _float(number: float) -> str:
     if number.is_integer() and abs(number) <= MAX_SAFE_INTEGER:
         return str(int(number))
     return repr(number)
+
+
+def _quote(data: bytes) -> str:
+    try:
+        return encode_basestring(data.decode())
+    except UnicodeDecodeError:
+        return _quote_surrogates(data)
 
 
 def _quote_surrogates(data: bytes) -> str:
