@@ -6,7 +6,7 @@ no files, this costs nothing but a look at the outcomes.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -15,14 +15,12 @@ from groundwork.visible_text import visible
 from livesync.models import Place
 from livesync.protocol.errors import (
     BackendIdMismatchError,
-    LivesyncError,
     StorageUnavailableError,
     StoreHeldError,
 )
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import (
     Append,
-    Appended,
     Heading,
     LoggedEvent,
     Outcome,
@@ -35,24 +33,21 @@ from livesync.storage.engine import (
 from livesync.storage.files.engine import FilesEngine, StoreFileMissingError
 from livesync.storage.files.move_lock import move_lock
 from livesync.storage.files.store_file import StoreFrozenError
+from livesync.storage.place_memory import PlaceMemory
 from livesync.storage.places import (
     StoreElsewhereError,
     add_stores,
     change_place,
     drop_row,
-    find_places,
     locked_row,
 )
-from livesync.storage.settling import commit_apart
+from livesync.storage.routed_commits import MAX_TRIES, RoutedCommits, is_elsewhere
 from livesync.storage.transactions import durable_transaction
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_MAX_REMEMBERED = 50_000
-_MAX_TRIES = 3
-_UNTRIED = StoreElsewhereError()
 _IN_FILES = (Place.FILES, Place.TO_FILES)
 
 
@@ -74,8 +69,8 @@ class RoutedEngine:
     ) -> None:
         self.database = database
         self.files = files
-        self._choose = choose
-        self._remembered: dict[str, str] = {}
+        self._memory = PlaceMemory(database.alias, choose)
+        self._commits = RoutedCommits(database, files, self._memory, self._find_in_files)
         self._lost: set[str] = set()
 
     @property
@@ -88,14 +83,15 @@ class RoutedEngine:
         self.files.stop()
 
     def commit(self, appends: Sequence[Append]) -> Sequence[Outcome]:
-        if self._choose is not None or self._remembered:
-            return self._commit_where_they_live(appends, [_UNTRIED] * len(appends))
+        if not self._memory.is_all_in_database:
+            untried: list[Outcome] = [StoreElsewhereError()] * len(appends)
+            return self._commits.commit_where_they_live(appends, untried)
         outcomes = self.database.commit(appends)
-        if not any(map(_is_elsewhere, outcomes)):
+        if not any(map(is_elsewhere, outcomes)):
             return outcomes
         outcomes = list(outcomes)
-        self._put_right(appends, outcomes)
-        return self._commit_where_they_live(appends, outcomes)
+        self._commits.put_right(appends, outcomes)
+        return self._commits.commit_where_they_live(appends, outcomes)
 
     def read(self, store_id: str, after: int, *, max_events: int, max_bytes: int) -> Slice | None:
         in_database = partial(self.database.read, store_id, after)
@@ -109,10 +105,10 @@ class RoutedEngine:
         )
 
     def states(self, store_ids: Sequence[str]) -> dict[str, StoreState]:
-        in_files = {s for s in store_ids if self._remembered.get(s) == Place.FILES}
+        in_files = {s for s in store_ids if self._memory.get(s) == Place.FILES}
         found = self.database.states([s for s in store_ids if s not in in_files])
         missing = [s for s in store_ids if s not in found and s not in in_files]
-        places = self._look_up(missing) if missing else {}
+        places = self._memory.look_up(missing) if missing else {}
         in_files |= {s for s, place in places.items() if place == Place.FILES}
         for store_id in in_files:
             try:
@@ -127,7 +123,7 @@ class RoutedEngine:
         return self.database.store_ids(after=after, max_stores=max_stores)
 
     def inspect(self, store_id: str) -> StoreDetails | None:
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             row = self.database.inspect(store_id)
             if row is None or row.place not in _IN_FILES:
                 return row
@@ -171,10 +167,10 @@ class RoutedEngine:
     def begin_adoption(
         self, store_id: str, backend_id: str, *, replace_empty: bool = False
     ) -> StoreState:
-        place = self._fresh_place(store_id)
-        if place is None and self._chosen(store_id) == Place.FILES:
+        place = self._memory.look_up_one(store_id)
+        if place is None and self._memory.chosen(store_id) == Place.FILES:
             add_stores(self.alias, {store_id: backend_id}, Place.TO_FILES)
-            place = self._fresh_place(store_id)
+            place = self._memory.look_up_one(store_id)
         if place not in _IN_FILES:
             return self.database.begin_adoption(store_id, backend_id, replace_empty=replace_empty)
         with move_lock(self.files.layout.lock(store_id)):
@@ -184,14 +180,14 @@ class RoutedEngine:
             return state
 
     def adopt(self, store_id: str, backend_id: str, events: Sequence[TimedEvent]) -> StoreState:
-        place = self._fresh_place(store_id)
+        place = self._memory.look_up_one(store_id)
         if place not in _IN_FILES:
             return self.database.adopt(store_id, backend_id, events)
         is_arriving = place == Place.TO_FILES
         return self.files.adopt(store_id, backend_id, events, even_if_frozen=is_arriving)
 
     def end_adoption(self, store_id: str, backend_id: str) -> StoreState:
-        if self._fresh_place(store_id) not in _IN_FILES:
+        if self._memory.look_up_one(store_id) not in _IN_FILES:
             return self.database.end_adoption(store_id, backend_id)
         with move_lock(self.files.layout.lock(store_id)):
             state = self.files.state(store_id, even_if_frozen=True)
@@ -203,11 +199,11 @@ class RoutedEngine:
         return state
 
     def drop_adoption(self, store_id: str) -> None:
-        if self._fresh_place(store_id) != Place.TO_FILES:
+        if self._memory.look_up_one(store_id) != Place.TO_FILES:
             self.database.drop_adoption(store_id)
             return
         with move_lock(self.files.layout.lock(store_id)):
-            if self._fresh_place(store_id) == Place.TO_FILES:
+            if self._memory.look_up_one(store_id) == Place.TO_FILES:
                 self.files.remove(store_id)
                 drop_row(self.alias, store_id, Place.TO_FILES)
 
@@ -227,7 +223,7 @@ class RoutedEngine:
 
     def forget(self, store_id: str) -> None:
         """Look where the store lives when it is asked for again."""
-        self._remembered.pop(store_id, None)
+        self._memory.forget(store_id)
 
     def thaw(self, store_id: str) -> None:
         """End what a move has left behind that was cut off; for who holds the move lock."""
@@ -257,12 +253,12 @@ class RoutedEngine:
         if_frozen: Callable[[], T] | None = None,
     ) -> T:
         """Ask where the store lives; at the central tables for one that does not exist."""
-        place = self._place(store_id)
-        for _ in range(_MAX_TRIES):
+        place = self._memory.find(store_id)
+        for _ in range(MAX_TRIES):
             try:
                 return in_files() if place == Place.FILES else in_database()
             except StoreElsewhereError as error:
-                place = self._look_up([store_id]).get(store_id)
+                place = self._memory.look_up_one(store_id)
                 if place != Place.FILES:
                     continue
                 if isinstance(error, StoreFrozenError) and if_frozen is not None:
@@ -271,131 +267,12 @@ class RoutedEngine:
                     self._find_in_files(store_id, error)
         raise StoreHeldError
 
-    def _commit_where_they_live(
-        self, appends: Sequence[Append], outcomes: list[Outcome]
-    ) -> Sequence[Outcome]:
-        for _ in range(_MAX_TRIES):
-            waiting = [n for n, outcome in enumerate(outcomes) if _is_elsewhere(outcome)]
-            if not waiting:
-                return outcomes
-            self._commit_waiting(appends, outcomes, waiting)
-            self._put_right(appends, outcomes)
-        return [StoreHeldError() if _is_elsewhere(outcome) else outcome for outcome in outcomes]
-
-    def _commit_waiting(
-        self, appends: Sequence[Append], outcomes: list[Outcome], waiting: Sequence[int]
-    ) -> None:
-        places, new = self._places_to_append({appends[n].store_id for n in waiting})
-        in_files: list[int] = []
-        in_database: list[int] = []
-        for n in waiting:
-            place = places[appends[n].store_id]
-            if isinstance(place, Exception):
-                outcomes[n] = place
-            else:
-                (in_files if place == Place.FILES else in_database).append(n)
-        for commit, numbers in (
-            (self.files.commit, in_files),
-            (self.database.commit, in_database),
-        ):
-            if numbers:
-                found = commit_apart(commit, [appends[n] for n in numbers])
-                for n, outcome in zip(numbers, found, strict=True):
-                    outcomes[n] = _with_news(outcome, new)
-
-    def _put_right(self, appends: Sequence[Append], outcomes: list[Outcome]) -> None:
-        """Find out where the stores live that are elsewhere; tell those that cannot be found."""
-        errors = {
-            append.store_id: outcome
-            for append, outcome in zip(appends, outcomes, strict=True)
-            if isinstance(outcome, StoreElsewhereError)
-        }
-        told = self._find(errors) if errors else {}
-        for n, append in enumerate(appends):
-            if _is_elsewhere(outcomes[n]):
-                outcomes[n] = told.get(append.store_id, outcomes[n])
-
-    def _find(self, errors: dict[str, StoreElsewhereError]) -> dict[str, LivesyncError]:
-        """Look up stores that were not where they were thought to be; what to tell of some."""
-        try:
-            places = self._look_up(list(errors))
-        except StorageUnavailableError as fault:
-            return dict.fromkeys(errors, fault)
-        told: dict[str, LivesyncError] = {}
-        for store_id, error in errors.items():
-            if places.get(store_id) == Place.FILES:
-                try:
-                    self._find_in_files(store_id, error)
-                except StorageUnavailableError as fault:
-                    told[store_id] = fault
-        return told
-
     def _find_in_files(self, store_id: str, error: Exception) -> None:
         """Get ready to ask the file again, whose row says that the store is there."""
-        if isinstance(error, StoreFileMissingError):
-            raise self._tell_lost(store_id) from error
         if isinstance(error, StoreFrozenError):
             self._thaw_if_abandoned(store_id)
-
-    def _places_to_append(
-        self, store_ids: Iterable[str]
-    ) -> tuple[dict[str, str | LivesyncError], set[str]]:
-        """Where the stores live, or what is to be told of them; and those that are new in files."""
-        new: set[str] = set()
-        places: dict[str, str | LivesyncError] = {}
-        unknown = []
-        for store_id in store_ids:
-            place = self._remembered.get(store_id)
-            if place is None:
-                unknown.append(store_id)
-            places[store_id] = place or Place.DATABASE
-        if unknown and self._choose is not None:
-            try:
-                found = self._look_up(unknown)
-                places |= found
-                missing = [store_id for store_id in unknown if store_id not in found]
-                places |= self._make_in_files(missing, new)
-            except StorageUnavailableError as error:
-                places |= dict.fromkeys(unknown, error)
-        return places, new
-
-    def _make_in_files(
-        self, store_ids: Sequence[str], new: set[str]
-    ) -> dict[str, str | LivesyncError]:
-        """Make the files of those new stores that are to have one, and their rows."""
-        made = self.files.make([s for s in store_ids if self._chosen(s) == Place.FILES])
-        backend_ids = {s: id_ for s, id_ in made.items() if isinstance(id_, str)}
-        places: dict[str, str | LivesyncError] = {
-            s: error for s, error in made.items() if not isinstance(error, str)
-        }
-        if backend_ids:
-            new |= add_stores(self.alias, backend_ids, Place.FILES)
-            places |= self._look_up(list(backend_ids))
-        return places
-
-    def _chosen(self, store_id: str) -> Place:
-        return Place.DATABASE if self._choose is None else self._choose(store_id)
-
-    def _place(self, store_id: str) -> str | None:
-        place = self._remembered.get(store_id)
-        if place is None and self._choose is not None:
-            place = self._look_up([store_id]).get(store_id)
-        return place
-
-    def _fresh_place(self, store_id: str) -> str | None:
-        return self._look_up([store_id]).get(store_id)
-
-    def _look_up(self, store_ids: Sequence[str]) -> dict[str, str]:
-        places = find_places(self.alias, store_ids)
-        if len(self._remembered) > _MAX_REMEMBERED:
-            self._remembered.clear()
-        for store_id in store_ids:
-            place = places.get(store_id)
-            if place == Place.FILES or (place == Place.DATABASE and self._choose is not None):
-                self._remembered[store_id] = place
-            else:
-                self._remembered.pop(store_id, None)
-        return places
+        elif isinstance(error, StoreFileMissingError) and self._is_lost(store_id):
+            raise self._tell_lost(store_id) from error
 
     def _thaw_if_abandoned(self, store_id: str) -> None:
         """``thaw``, unless a move is under way.
@@ -405,6 +282,11 @@ class RoutedEngine:
         """
         with move_lock(self.files.layout.lock(store_id)):
             self.thaw(store_id)
+
+    def _is_lost(self, store_id: str) -> bool:
+        # the row has named the file before, and names it still: in between it was to be there
+        is_missing = not self.files.layout.file(store_id).exists()
+        return is_missing and self._memory.look_up_one(store_id) == Place.FILES
 
     def _tell_lost(self, store_id: str) -> StorageUnavailableError:
         if store_id not in self._lost:
@@ -416,15 +298,3 @@ class RoutedEngine:
                 visible(store_id),
             )
         return StorageUnavailableError()
-
-
-def _with_news(outcome: Outcome, new: set[str]) -> Outcome:
-    """``outcome``, which tells that its store is one of the new ones if it is the first to."""
-    if isinstance(outcome, Appended) and outcome.store_id in new:
-        new.remove(outcome.store_id)
-        return outcome._replace(made_store=True)
-    return outcome
-
-
-def _is_elsewhere(outcome: Outcome) -> bool:
-    return isinstance(outcome, StoreElsewhereError)

@@ -225,7 +225,7 @@ def fail_once(engine: RoutedEngine, monkeypatch: pytest.MonkeyPatch) -> Callable
         class Failing(StoreFile):
             def __init__(self, path: Path, store_id: str) -> None:
                 super().__init__(path, store_id)
-                if pending:
+                if pending and store_id == STORE:
                     pending.pop()
                     self.driver: Any = FailingDriver(self.driver, errorname, is_stored=is_stored)
 
