@@ -195,7 +195,10 @@ class SharedSecretHooks(Hooks):
 
 
 class SignedInHooks(Hooks):
-    """Who is signed in to this Django site may sync every store."""
+    """Who is signed in to this Django site may sync every store.
+
+    A socket outlives the session that opened it; not so with ``livesync.auth.hooks.AuthHooks``.
+    """
 
     uses_session = True
 

@@ -157,6 +157,8 @@ class SyncConsumer(FrameConsumer):
         self._drains_since = _NEVER
 
     def _look_after_access(self, now: float) -> None:
+        if self.is_closed:
+            return
         if self.connection.has_expired():
             self.close(UNAUTHORIZED)
         elif now >= self._revalidate_at:
