@@ -4,6 +4,7 @@ The answers are a series of messages, each behind its length in four bytes, the 
 a pull they are sent as they are read.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from struct import Struct
@@ -20,6 +21,7 @@ from livesync.transports.rpc import pack, read_messages
 from livesync.transports.views import SyncView
 
 _LENGTH = Struct(">I")
+_LARGE_BYTES = 65_536
 
 
 class RpcView(SyncView):
@@ -35,9 +37,11 @@ class RpcView(SyncView):
         super().initial(request, *args, **kwargs)
         self.sync_request = self.sync_request._replace(transport="rpc")
 
-    def read_messages(self, body: bytes) -> list[Message]:
-        """Read the body."""
-        return read_messages(body)
+    async def read_messages(self, body: bytes) -> list[Message]:
+        """Read the body; a large one in a thread, as it may be made to take half a second."""
+        if len(body) <= _LARGE_BYTES:
+            return read_messages(body)
+        return await asyncio.to_thread(read_messages, body)
 
     def whole(self, answers: Sequence[str]) -> bytes:
         """All answers in one body."""

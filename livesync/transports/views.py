@@ -44,7 +44,7 @@ class SyncView(AsyncAPIView):
         """Carry out the messages of the body; a pull's pages are streamed."""
         url = self.sync_request
         connection = Connection(await check_access(url, _scope(request)))
-        messages = self.read_messages(_read_body(request, self.media_type))
+        messages = await self.read_messages(_read_body(request, self.media_type))
         _refuse_too_many(messages)
         binding = Binding(url.store_id, url.payload)
         asked = read_calls(messages, procedures=self.procedures, binding=binding)
@@ -54,7 +54,7 @@ class SyncView(AsyncAPIView):
             )
         return await self.respond(asked, connection)
 
-    def read_messages(self, body: bytes) -> list[Message]:
+    async def read_messages(self, body: bytes) -> list[Message]:
         """Read the body."""
         try:
             return rpc.read_messages(decode_utf8(body))

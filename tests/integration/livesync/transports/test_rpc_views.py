@@ -1,5 +1,6 @@
 """What an RPC client meets over HTTP, and on the socket where it hears of updates."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -124,6 +125,14 @@ async def test_a_body_has_a_largest_size_as_it_is_and_as_json(client: Remote, tu
     event = {"k" * 200: 1}
     (answer,) = await client.send(client.request("Push", {"batch": [event] * 100}))
     assert (answer["_tag"], "too large as JSON" in answer["defect"]) == ("Defect", True)
+
+
+@only_sqlite
+async def test_a_large_push_is_read_like_any_other(client: Remote, store: Store) -> None:
+    (event,) = make_events(1, args=json.dumps({"text": "x" * 500_000}))
+
+    assert await client.push([event]) == PUSHED
+    assert await store.numbers() == [1]
 
 
 @only_sqlite
