@@ -1,6 +1,7 @@
 """What an RPC client meets in the process of the server."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -184,6 +185,31 @@ async def test_b77_a_request_for_another_store_reads_and_writes_nothing(
     assert "canary" not in str(answer)
     assert await get_readers().run(lambda: list(stores.all_store_ids())) == ["taken"]
     assert await taken.numbers() == [1, 2]
+
+
+@only_sqlite
+async def test_damaged_requests_of_one_tenant_leave_the_other_alone(
+    client: RpcClient, store: Store
+) -> None:
+    other = Store("other")
+    await other.push(make_events(3, client_id="canary"))
+    before = await other.backend_id()
+    chance = random.Random(4)
+    push = {"batch": wire_events(make_events(2)), "backendId": option(None)}
+    whole = [
+        records.encode([client.request(procedure, {**push, "cursor": option(None), "storeId": id})])
+        for procedure in ("Pull", "Push", "Ping")
+        for id in (store.id, "other")
+    ]
+
+    for _ in range(1_000):
+        damaged = bytearray(chance.choice(whole))
+        for _ in range(chance.randrange(4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        answers = await client.send_bytes(bytes(damaged[: chance.choice([None, None, 50])]))
+        assert "canary" not in str(answers)
+
+    assert (await other.backend_id(), await other.numbers()) == (before, [1, 2, 3])
 
 
 @only_sqlite
