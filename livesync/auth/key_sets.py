@@ -11,11 +11,11 @@ import ssl
 import time
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from groundwork.daemon_threads import DaemonThreads
 from livesync.auth.keys import Key, UnusableKeyError, Wanted, candidates, read_key_set
 from livesync.protocol.errors import AuthUnavailableError
 
@@ -58,7 +58,7 @@ class KeySet:
         self._keys: list[Key] = []
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
-        self._threads = ThreadPoolExecutor(1, "livesync-keys")
+        self._threads = DaemonThreads(1, name="livesync-keys")
 
     async def candidates(self, wanted: Wanted) -> list[Key]:
         """Keys that may have made a signature; fetched anew when they are old, or have not the id.

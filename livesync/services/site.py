@@ -8,7 +8,6 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from channels.db import database_sync_to_async
 
+from groundwork.daemon_threads import DaemonThreads
 from livesync import hooks
 from livesync.conf import get_settings
 from livesync.hooks import Context, Hooks
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 Hook = Callable[..., Awaitable[Any]]
 
 _REASON_MAX_LENGTH = 400
+# no future takes the first, and the others would end the loop that waits for the thread
+_NOT_FROM_A_THREAD = (StopIteration, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class Site(NamedTuple):
@@ -124,7 +126,10 @@ def _awaitable(site_hooks: Hooks, name: str) -> Hook | None:
             if task is not None and task.cancelling():
                 raise  # it is the caller who is cancelled
             raise _failed(name, error) from error
-        except (Exception, SystemExit) as error:
+        except (GeneratorExit, KeyboardInterrupt):
+            raise  # of whoever ends this coroutine, or the process
+        except BaseException as error:
+            # also those of libraries in other languages, such as the panics of PyO3
             raise _failed(name, error) from error
 
     return call
@@ -148,8 +153,7 @@ def _in_a_thread(hook: Callable[..., Any]) -> Hook:
     def run(*args: Any) -> Any:
         try:
             return hook(*args)
-        except (StopIteration, SystemExit) as error:
-            # no future takes the first, and the second would end the thread or the process
+        except _NOT_FROM_A_THREAD as error:
             raise RuntimeError(f"raised {type(error).__name__}") from error
 
     async def call(*args: Any) -> Any:
@@ -162,8 +166,8 @@ def _in_a_thread(hook: Callable[..., Any]) -> Hook:
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(get_settings().hook_threads, thread_name_prefix="livesync-hook")
+def _threads() -> DaemonThreads:
+    return DaemonThreads(get_settings().hook_threads, name="livesync-hook")
 
 
 def _with_schema(context: Context, schema: Any) -> Context:
