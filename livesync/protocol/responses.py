@@ -34,7 +34,7 @@ class PullResponse:
     ) -> None:
         self.store_id = store_id
         self.backend_id = backend_id
-        self.items = items
+        self.items = tuple(items)  # what a hook does to them must not reach a client
         self.remaining = remaining
 
     @cached_property

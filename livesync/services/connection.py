@@ -153,11 +153,11 @@ class Connection:
         if self._site.may_push is not None and not await self._site.may_push(self.context):
             raise AuthError("Not allowed to push to this store")
         if self._site.on_push is not None and push.batch:
-            await self._site.on_push(push, self.context)
+            await self._site.on_push(_copy(push), self.context)
 
     async def _after_push(self, push: Push) -> None:
         if self._site.on_push_response is not None:
-            await self._site.on_push_response(push, self.context)
+            await self._site.on_push_response(_copy(push), self.context)
 
     async def _see_page(self, page: Page) -> None:
         if self._site.on_pull_response is None or not page.items:
@@ -166,6 +166,11 @@ class Connection:
             self.store_id, page.backend_id, page.items, remaining=page.remaining
         )
         await self._site.on_pull_response(response, self.context)
+
+
+def _copy(push: Push) -> Push:
+    """For a hook: were it to change the batch, events would be stored that nobody has checked."""
+    return push._replace(batch=[*push.batch])
 
 
 def _spawn(work: Coroutine[Any, Any, Appended]) -> "asyncio.Task[Appended]":

@@ -605,6 +605,10 @@ async def test_headers_can_be_picked_by_a_function(
 # hooks that raise
 
 
+class PanicError(BaseException):
+    """As libraries in Rust raise it: no ``Exception``."""
+
+
 class Moody(OpenHooks):
     """Raises where the payload says so, and what it says."""
 
@@ -617,6 +621,7 @@ class Moody(OpenHooks):
                 "exit": SystemExit(3),
                 "cancel": asyncio.CancelledError(),
                 "stop": StopIteration(),
+                "panic": PanicError(),
             }[context.payload[name]]
 
     async def may_push(self, context: Context) -> bool:
@@ -679,7 +684,7 @@ async def test_a_pull_that_a_hook_refuses_is_told_so(
 
 
 @pytest.mark.parametrize("site_hooks", ["Moody", "MoodyInThreads"])
-@pytest.mark.parametrize("mood", ["bug", "exit", "cancel", "stop"])
+@pytest.mark.parametrize("mood", ["bug", "exit", "cancel", "stop", "panic"])
 async def test_a_hook_with_a_bug_refuses_and_says_nothing(
     dial: Dial, tune: Tune, site_hooks: str, mood: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -694,6 +699,42 @@ async def test_a_hook_with_a_bug_refuses_and_says_nothing(
     assert "a hook of the site failed: on_push" in caplog.text
     assert "a hook of the site failed: on_pull" in caplog.text
     assert await stored(STORE) is None
+
+
+class EndingInThreads(OpenHooks):
+    """Raises in a thread what would end the loop that waits for it."""
+
+    def on_push(self, push: Push, context: Context) -> None:  # type: ignore[override]
+        raise {"interrupt": KeyboardInterrupt, "close": GeneratorExit}[str(context.payload)]
+
+
+@pytest.mark.parametrize("mood", ["interrupt", "close"])
+async def test_what_would_end_the_loop_does_not_leave_a_thread(
+    dial: Dial, tune: Tune, mood: str
+) -> None:
+    tune(hooks=HERE + "EndingInThreads")
+
+    exit = await (await dial(payload=mood)).push(make_events(1))
+
+    assert error_of(exit)["cause"]["name"] == "HookFailedError"
+
+
+class Meddling(OpenHooks):
+    """Changes what it is shown."""
+
+    async def on_push(self, push: Push, context: Context) -> None:
+        push.batch.clear()
+
+    async def on_push_response(self, push: Push, context: Context) -> None:
+        push.batch[0] = make_event(7)
+
+
+async def test_what_a_hook_does_to_a_batch_is_not_what_is_stored(dial: Dial, tune: Tune) -> None:
+    tune(hooks=HERE + "Meddling")
+
+    assert await (await dial()).push(make_events(2)) == PUSHED
+
+    assert await stored(STORE) == [1, 2]
 
 
 async def test_a_refused_push_harms_none_that_is_stored_with_it(dial: Dial, tune: Tune) -> None:
