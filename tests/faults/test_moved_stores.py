@@ -43,7 +43,7 @@ class Mover:
 
 
 async def run_under_moves(site: SiteProcess, figure: Figure, history_file: Path) -> None:
-    kills, pushes = figure(usually=2, drill=40), figure(usually=200, drill=10_000)
+    kills, pushes = figure(usually=1, drill=40), figure(usually=120, drill=10_000)
     chance = random.Random(3)
     mover = Mover(site)
 
