@@ -43,8 +43,8 @@ class Writer(Generic[Job, Outcome]):
             is of no use after them, or would store some twice.
         key: jobs with one key are stored in their order; others may overtake them.
         again: the exceptions, given by ``commit`` to a job of its own, that pass by themselves. All
-            jobs with its key have to get one with it. They go along with the next groups until one
-            of them has waited for ``again_for_s``, then fail together.
+            jobs with its key that must not overtake it have to get one with it. They go along with
+            the next groups until one of them has waited for ``again_for_s``, then fail together.
         max_group: most new jobs in one transaction, so that one caller's wait stays bounded.
         size: bytes that a job takes in memory, about; counted once, when it is handed in.
         max_group_bytes: most bytes of new jobs in one transaction, but for a job that is larger.

@@ -13,6 +13,7 @@ ChatstateError
 │   ├── BusyError             more waits to be stored than may wait
 │   ├── FrozenError           the shard is being moved
 │   └── UnavailableError      the database does not answer; it may have been done, or not
+│       └── KeyHeldError      somebody else holds what the operation is about
 └── InternalError             a fault of ours
 """
 
@@ -137,6 +138,13 @@ class UnavailableError(PassingError):
 
     def __init__(self) -> None:
         super().__init__("the database does not answer; try again")
+
+
+class KeyHeldError(UnavailableError):
+    """Somebody else holds a row or key that the operation needs; others are not concerned.
+
+    On the wire as ``unavailable``: to a client it is the same.
+    """
 
 
 class InternalError(ChatstateError):

@@ -136,6 +136,8 @@ def carry_out(alias: str, namespace: str, operation: Operation) -> None:
     if shards[shard] != alias:
         shard = next(name for name, other in shards.items() if other == alias)
     (done,) = get_database(alias).commit([Job(namespace, shard, [operation])])
+    if isinstance(done, ChatstateError):
+        raise done
     (result,) = done.results
     if isinstance(result, ChatstateError):
         raise result

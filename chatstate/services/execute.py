@@ -5,10 +5,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from operator import attrgetter
 
 from chatstate import metrics
 from chatstate.conf import get_settings
-from chatstate.protocol.errors import BusyError, ChatstateError, InternalError, UnavailableError
+from chatstate.protocol.errors import (
+    BusyError,
+    ChatstateError,
+    InternalError,
+    KeyHeldError,
+    UnavailableError,
+)
 from chatstate.protocol.operations import Limits, Operation
 from chatstate.sharding import database_aliases, shard_of
 from chatstate.storage.database import ShardDatabase
@@ -62,6 +69,9 @@ def get_writer(alias: str) -> Writer[Job, Done]:
     return Writer(
         partial(_commit, get_database(alias)),
         announce=lambda _: None,
+        # what is held waits, and other keys of its namespace go on; in the end it fails together
+        key=attrgetter("namespace"),
+        again=(KeyHeldError,),
         final=(UnavailableError,),
         name=f"chatstate-writer-{alias}",
         size=_memory_bytes,
@@ -93,7 +103,7 @@ def stop() -> None:
     get_limits.cache_clear()
 
 
-def _commit(database: ShardDatabase, jobs: Sequence[Job]) -> Sequence[Done]:
+def _commit(database: ShardDatabase, jobs: Sequence[Job]) -> Sequence[Done | KeyHeldError]:
     started_at = time.perf_counter()
     try:
         done = database.commit(jobs)
@@ -101,11 +111,15 @@ def _commit(database: ShardDatabase, jobs: Sequence[Job]) -> Sequence[Done]:
         metrics.COMMIT_FAULTS.inc()
         raise
     metrics.COMMIT_DURATION.observe(time.perf_counter() - started_at)
-    metrics.OPERATIONS.inc(sum(len(job.operations) for job in jobs))
+    _count([each for each in done if isinstance(each, Done)])
+    return done
+
+
+def _count(done: Sequence[Done]) -> None:
+    metrics.OPERATIONS.inc(sum(len(each.results) for each in done))
     refused = sum(isinstance(result, ChatstateError) for each in done for result in each.results)
     if refused:
         metrics.REFUSED.inc(refused)
-    return done
 
 
 _NOT_DONE = InternalError()

@@ -7,12 +7,17 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from chatstate.protocol.errors import UnavailableError
+from chatstate.protocol.errors import KeyHeldError, UnavailableError
 from chatstate.storage import postgresql, sqlite
 from chatstate.storage.clock import Machine
 from chatstate.storage.errors import CommitBrokenError
-from chatstate.storage.jobs import Done, Job
-from groundwork.connections import DatabaseUnavailableError, close_quietly, with_connection
+from chatstate.storage.jobs import Done, Job, Key
+from groundwork.connections import (
+    DatabaseUnavailableError,
+    RowLockedError,
+    close_quietly,
+    with_connection,
+)
 from groundwork.fault_log import FaultLog
 
 logger = logging.getLogger(__name__)
@@ -33,9 +38,13 @@ class ShardDatabase:
         self.alias = alias
         self._machine = machine or Machine()
         self._faults = FaultLog(logger, f"the database {alias} is unavailable")
+        self._held: set[Key] = set()
 
-    def commit(self, jobs: Sequence[Job]) -> list[Done]:
+    def commit(self, jobs: Sequence[Job]) -> Sequence[Done | KeyHeldError]:
         """Carry out all jobs in one transaction; returns when they are stored.
+
+        A job about something that somebody else holds gets a ``KeyHeldError`` soon, and with it
+        those after it that share a key with it; the others need not wait.
 
         Raises:
             UnavailableError: the database does not answer. Whether anything is stored is unknown.
@@ -45,10 +54,10 @@ class ShardDatabase:
         except DatabaseUnavailableError as error:
             raise self._unavailable(error) from error
 
-    def _commit(self, jobs: Sequence[Job]) -> list[Done]:
+    def _commit(self, jobs: Sequence[Job]) -> Sequence[Done | KeyHeldError]:
         for last_try in (False,) * (_MAX_COMMITS - 1) + (True,):
             try:
-                return with_connection(self.alias, lambda c: self._run(c, jobs))
+                return self._commit_what_is_free(jobs)
             except CommitBrokenError as error:
                 logger.warning("%s: %s", self.alias, error)
                 is_safe = not error.leaves_doubt or all(job.is_repeatable for job in jobs)
@@ -56,10 +65,28 @@ class ShardDatabase:
                     raise self._unavailable(error) from error
         raise AssertionError("the last try returns or raises")
 
-    def _run(self, connection: BaseDatabaseWrapper, jobs: Sequence[Job]) -> list[Done]:
-        statements: Any = _STATEMENTS[connection.vendor]
+    def _commit_what_is_free(self, jobs: Sequence[Job]) -> Sequence[Done | KeyHeldError]:
+        if not self._held or self._held.isdisjoint(_keys(jobs)):
+            try:
+                return with_connection(self.alias, lambda c: self._run(c, jobs, "run"))
+            except RowLockedError as error:
+                self._faults.add(error)
+        # what was held for long once is waited for no more, until it was found free
+        done = self._run_what_is_free(jobs)
+        held = [job for job, each in zip(jobs, done, strict=True) if isinstance(each, KeyHeldError)]
+        self._held = self._held - _keys(jobs) | _keys(held)
+        return done
+
+    def _run_what_is_free(self, jobs: Sequence[Job]) -> Sequence[Done | KeyHeldError]:
         try:
-            done: list[Done] = statements.run(connection, jobs, self._machine)
+            return with_connection(self.alias, lambda c: self._run(c, jobs, "run_what_is_free"))
+        except RowLockedError as error:  # a whole shard, for instance
+            self._faults.add(error)
+            return [KeyHeldError() for _ in jobs]
+
+    def _run(self, connection: BaseDatabaseWrapper, jobs: Sequence[Job], run: str) -> Any:
+        try:
+            done = getattr(_STATEMENTS[connection.vendor], run)(connection, jobs, self._machine)
         except BaseException:
             # closing is a rollback that also works on a connection in an unknown state
             close_quietly(connection)
@@ -69,3 +96,7 @@ class ShardDatabase:
     def _unavailable(self, cause: Exception) -> UnavailableError:
         self._faults.add(cause)
         return UnavailableError()
+
+
+def _keys(jobs: Sequence[Job]) -> set[Key]:
+    return {key for job in jobs for key in job.keys}

@@ -15,6 +15,9 @@ from chatstate.storage.steps import Outcome
 Result: TypeAlias = Outcome | ChatstateError
 """What becomes of one operation."""
 
+Key: TypeAlias = tuple[str, str]
+"""A namespace, and a key or thread id in it."""
+
 
 class Job(NamedTuple):
     """Operations of one namespace on one shard, to be carried out in their order, all or none."""
@@ -27,6 +30,11 @@ class Job(NamedTuple):
     def writes(self) -> bool:
         """Whether anything has to be committed."""
         return any(operation.right == "write" for operation in self.operations)
+
+    @property
+    def keys(self) -> set[Key]:
+        """What the operations are about."""
+        return {(self.namespace, operation.place) for operation in self.operations}
 
     @property
     def is_repeatable(self) -> bool:

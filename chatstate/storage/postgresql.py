@@ -5,15 +5,17 @@ is locked first, all in one order: groups of several processes that meet cannot 
 asks again waits for the first time to end.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
+import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chatstate.conf import get_settings
-from chatstate.protocol.errors import BusyError, FrozenError
+from chatstate.protocol.errors import BusyError, FrozenError, KeyHeldError
 from chatstate.protocol.operations import AcquireLock, GetList, Operation
 from chatstate.storage.clock import Machine
 from chatstate.storage.context import Context, digest
@@ -23,6 +25,7 @@ from chatstate.storage.jobs import (
     Done,
     Job,
     Kept,
+    Key,
     Result,
     is_worth_keeping,
     kept_under,
@@ -40,7 +43,7 @@ from groundwork.psycopg_driver import (
     is_broken,
 )
 
-Key: TypeAlias = tuple[str, str]
+logger = logging.getLogger(__name__)
 
 # in place of a namespace where shards are locked; no bot can have it
 _SHARDS = ""
@@ -58,6 +61,10 @@ LOCK_SHARDS = """
 LOCK_KEYS = """
     SELECT pg_advisory_xact_lock(key)
     FROM (SELECT unnest(string_to_array(%s, ',')::bigint[]) AS key ORDER BY 1) AS keys
+"""
+TRY_LOCK_KEYS = """
+    SELECT key FROM (SELECT unnest(string_to_array(%s, ',')::bigint[]) AS key) AS keys
+    WHERE NOT pg_try_advisory_xact_lock(key)
 """
 SELECT_SHARDS = "SELECT name, is_frozen FROM chatstate_shard WHERE name = ANY(%s)"
 INSERT_SHARDS = """
@@ -90,6 +97,12 @@ FORGET = """
 """
 
 
+# processes that write to one key take turns well within this; whoever takes longer is passed over
+# from then on
+_TAKE_TURNS = "500ms"
+_AT_ONCE = "20ms"
+
+
 def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: Machine) -> list[Done]:
     """Carry out the jobs and commit. The time is the database's, not the machine's.
 
@@ -99,11 +112,38 @@ def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: Machine) 
     driver = driver_of(connection)
     if not any(job.writes for job in jobs):
         (now_ms,) = execute(driver, NOW).fetchone() or (0,)
-        start = _Start(now_ms, iter(()), frozenset(), {})
+        start = _Start(now_ms, iter(()), frozenset(), {}, frozenset())
         return _carry_out(driver, jobs, start).done
     group = _carry_out(driver, jobs, _begin(driver, jobs))
     _commit(driver, group)
     return group.done
+
+
+def run_what_is_free(
+    connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: Machine
+) -> list[Done | KeyHeldError]:
+    """``run``, but pass over each job that needs what somebody else holds, a key or any row.
+
+    Jobs that share a key with one before them that was passed over are so as well. Each job is a
+    round trip of its own: for the time that something is held.
+    """
+    driver = driver_of(connection)
+    start = _begin(driver, jobs, _AT_ONCE)
+    group = _Carrying(driver, start)
+    held = {(n, o.place) for n, o in _writes(jobs) if _lock_number(n, o.place) in start.busy}
+    done = [_carry_out_unless_held(group, job, held) for job in jobs]
+    _commit(driver, _Group(start.now_ms, [], group.keep))
+    return done
+
+
+def _carry_out_unless_held(group: "_Carrying", job: Job, held: set[Key]) -> Done | KeyHeldError:
+    if held.isdisjoint(job.keys):
+        try:
+            return group.carry_out_apart(job)
+        except psycopg.errors.LockNotAvailable:
+            logger.debug("somebody holds a row that a job needs", exc_info=True)
+    held |= job.keys
+    return KeyHeldError()
 
 
 class _Start(NamedTuple):
@@ -113,6 +153,7 @@ class _Start(NamedTuple):
     fences: Iterator[int]
     frozen: frozenset[str]
     kept: dict[Key, Kept]
+    busy: frozenset[int]
 
 
 class _Group(NamedTuple):
@@ -123,17 +164,22 @@ class _Group(NamedTuple):
     keep: dict[Key, Kept]
 
 
-def _begin(driver: Driver, jobs: Sequence[Job]) -> _Start:
+def _writes(jobs: Sequence[Job]) -> list[tuple[str, Operation]]:
+    """The operations that write, each with its namespace."""
+    return [(job.namespace, o) for job in jobs for o in job.operations if o.right == "write"]
+
+
+def _begin(driver: Driver, jobs: Sequence[Job], timeout: str = _TAKE_TURNS) -> _Start:
     shards = sorted({job.shard for job in jobs})
-    writes = [(job.namespace, operation) for job in jobs for operation in job.operations]
-    writes = [(namespace, o) for namespace, o in writes if o.right == "write"]
+    writes = _writes(jobs)
     request_ids = [(n, request_id) for n, o in writes if (request_id := kept_under(o))]
     holders = sum(type(operation) is AcquireLock for _, operation in writes)
     with driver.pipeline():
         begin(driver)
-        execute(driver, "SET LOCAL lock_timeout = '2s'")
+        execute(driver, f"SET LOCAL lock_timeout = '{timeout}'")
         execute(driver, LOCK_SHARDS, ([_lock_number(_SHARDS, shard) for shard in shards],))
-        execute(driver, LOCK_KEYS, (",".join(str(_lock_number(n, o.place)) for n, o in writes),))
+        numbers = ",".join(str(_lock_number(n, o.place)) for n, o in writes)
+        locked = execute(driver, TRY_LOCK_KEYS if timeout == _AT_ONCE else LOCK_KEYS, (numbers,))
         known = execute(driver, SELECT_SHARDS, (shards,))
         kept = execute(driver, SELECT_KEPT, _texts(request_ids, 2))
         fences = execute(driver, NEXT_FENCES, (holders,))
@@ -146,6 +192,7 @@ def _begin(driver: Driver, jobs: Sequence[Job]) -> _Start:
         (number for (number,) in fences.fetchall()),
         frozenset(name for name, is_frozen in states.items() if is_frozen),
         {(row[0], row[1]): Kept(bytes(row[2]), row[3]) for row in kept.fetchall()},
+        frozenset(key for (key,) in locked.fetchall()) if timeout == _AT_ONCE else frozenset(),
     )
 
 
@@ -175,10 +222,7 @@ class _Item(NamedTuple):
 def _carry_out(driver: Driver, jobs: Sequence[Job], start: _Start) -> _Group:
     items = [_Item(job, operation) for job in jobs for operation in job.operations]
     group = _Carrying(driver, start)
-    results: list[Result] = []
-    for some in _slices(items):
-        results += group.carry_out(some)
-    ordered = iter(results)
+    ordered = iter(group.carry_out(items))
     done = [Done([next(ordered) for _ in job.operations]) for job in jobs]
     return _Group(start.now_ms, done, group.keep)
 
@@ -195,7 +239,7 @@ def _slices(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
 
 
 class _Carrying:
-    """The operations of a group, slice by slice: each slice is one round trip."""
+    """The operations of a group."""
 
     def __init__(self, driver: Driver, start: _Start) -> None:
         self.keep: dict[Key, Kept] = {}
@@ -204,7 +248,29 @@ class _Carrying:
         self._budget = Budget()
         self._list_page_max_chars = get_settings().list_page_max_chars
 
+    def carry_out_apart(self, job: Job) -> Done:
+        """Carry out a job.
+
+        Raises:
+            LockNotAvailable: somebody holds a row that it needs; nothing of it was done.
+        """
+        keep = dict(self.keep)
+        execute(self._driver, "SAVEPOINT before_job")
+        try:
+            return Done(self.carry_out([_Item(job, operation) for operation in job.operations]))
+        except psycopg.errors.LockNotAvailable:
+            execute(self._driver, "ROLLBACK TO SAVEPOINT before_job")
+            self.keep = keep
+            raise
+
     def carry_out(self, items: Sequence[_Item]) -> list[Result]:
+        """Carry out operations, slice by slice: each slice is one round trip."""
+        results: list[Result] = []
+        for some in _slices(items):
+            results += self._carry_out_slice(some)
+        return results
+
+    def _carry_out_slice(self, items: Sequence[_Item]) -> list[Result]:
         under_way: set[Key] = set()
         with self._driver.pipeline():
             pendings = [self._send(item, under_way) for item in items]

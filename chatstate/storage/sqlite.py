@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import count
-from typing import TypeAlias, cast
+from typing import cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -27,6 +27,7 @@ from chatstate.storage.jobs import (
     Done,
     Job,
     Kept,
+    Key,
     Result,
     is_worth_keeping,
     kept_under,
@@ -36,8 +37,6 @@ from chatstate.storage.plans import plan
 from chatstate.storage.steps import Outcome, Row
 from groundwork.sqlite_files import check_file
 from groundwork.sqlite_log import grow_log
-
-_Key: TypeAlias = tuple[str, str]
 
 SELECT_SHARD = "SELECT is_frozen FROM chatstate_shard WHERE name = ?"
 INSERT_SHARD = "INSERT INTO chatstate_shard (name, is_frozen) VALUES (?, 0)"
@@ -101,8 +100,8 @@ class _Transaction:
         self._instant = instant
         self._now_ms = instant.now_ms
         self._fences: Iterator[int] = count(instant.fence + 1)
-        self._kept: dict[_Key, Kept] = {}
-        self._keep: dict[_Key, Kept] = {}
+        self._kept: dict[Key, Kept] = {}
+        self._keep: dict[Key, Kept] = {}
         self._held: set[tuple[str, str]] = set()
         self._has_new_holder = False
         self._frozen: dict[str, bool] = {}
