@@ -98,10 +98,9 @@ def _check_chosen(site_hooks: hooks.Hooks) -> list[CheckMessage]:
         Error(
             "Nobody has said who may sync, so every sync request is refused.",
             hint=(
-                "Set LIVESYNC['hooks'] to livesync.hooks.SharedSecretHooks,"
-                " livesync.hooks.SignedInHooks,"
-                " livesync.auth.hooks.AuthHooks, a class of your own with validate_payload, or,"
-                " for a server that is open to everybody who reaches it, livesync.hooks.OpenHooks."
+                "Set LIVESYNC['hooks'] to livesync.auth.hooks.AuthHooks, with what lets in under"
+                " LIVESYNC['auth'], to a class of your own with validate_payload, or, for a server"
+                " that is open to everybody who reaches it, to livesync.hooks.OpenHooks."
             ),
             id="livesync.E002",
         )
@@ -110,7 +109,7 @@ def _check_chosen(site_hooks: hooks.Hooks) -> list[CheckMessage]:
 
 def _check_secret(site_hooks: hooks.Hooks) -> list[CheckMessage]:
     is_short = len(get_settings().shared_secret) < MIN_SECRET_LENGTH
-    if not _asks_for_secret(site_hooks) or not is_short:
+    if not (is_short and _asks_for_secret(site_hooks)):
         return []
     return [
         Error(
@@ -122,9 +121,9 @@ def _check_secret(site_hooks: hooks.Hooks) -> list[CheckMessage]:
 
 
 def _asks_for_secret(site_hooks: hooks.Hooks) -> bool:
-    if isinstance(site_hooks, AuthHooks):
-        return any(isinstance(kind, SharedSecret) for kind in site_hooks.loaded_kinds())
-    return isinstance(site_hooks, hooks.SharedSecretHooks)
+    return isinstance(site_hooks, AuthHooks) and any(
+        isinstance(kind, SharedSecret) for kind in site_hooks.loaded_kinds()
+    )
 
 
 def _check_origins(site_hooks: hooks.Hooks) -> list[CheckMessage]:

@@ -15,7 +15,7 @@ class LivesyncSettings:
     """Dotted path of the site's Hooks class."""
 
     shared_secret: str = field(default="", repr=False)
-    """What ``livesync.hooks.SharedSecretHooks`` compares with; at least 16 characters."""
+    """For the kind ``shared-secret`` of ``auth``: what lets in; at least 16 characters."""
 
     admin_secret: str = field(default="", repr=False)
     """Turns the admin messages on, for whoever knows it; at least 16 characters."""

@@ -9,7 +9,6 @@ Whatever else it raises is a bug: it is logged, and refuses as well, without its
 anything else on the same connection, or in the same batch of commits.
 """
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,8 +20,6 @@ from django.utils.module_loading import import_string
 
 from livesync.conf import get_settings
 from livesync.protocol.calls import Pull, Push
-from livesync.protocol.credentials import given_token
-from livesync.protocol.errors import AuthError
 from livesync.protocol.responses import PullResponse
 
 Transport = Literal["ws", "http", "rpc"]
@@ -177,35 +174,6 @@ class OpenHooks(Hooks):
 
     async def validate_payload(self, payload: Any, context: Context) -> None:
         """Refuses nobody."""
-
-
-class SharedSecretHooks(Hooks):
-    """Who knows ``LIVESYNC["shared_secret"]`` may sync every store.
-
-    A client sends it as ``syncPayload: { authToken: "..." }``, or as the header
-    ``Authorization: Bearer ...`` where it can set headers.
-    """
-
-    async def validate_payload(self, payload: Any, context: Context) -> None:
-        """Compares in constant time."""
-        secret = get_settings().shared_secret
-        given = given_token(payload, context.headers)
-        if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
-            raise AuthError("Invalid auth token")
-
-
-class SignedInHooks(Hooks):
-    """Who is signed in to this Django site may sync every store.
-
-    A socket outlives the session that opened it; not so with ``livesync.auth.hooks.AuthHooks``.
-    """
-
-    uses_session = True
-
-    async def validate_payload(self, payload: Any, context: Context) -> None:
-        """Wants an active user."""
-        if context.user is None or not context.user.is_active:
-            raise AuthError("Not signed in")
 
 
 def get_hooks() -> Hooks:

@@ -3,7 +3,7 @@
 An app may then name its store ``notes`` for everybody, and each tenant has notes of their own.
 """
 
-from livesync.auth.hooks import AuthHooks, KnownContext
+from livesync.auth.hooks import REFUSED, AuthHooks, KnownContext
 from livesync.hooks import Context
 from livesync.protocol.errors import AuthError
 
@@ -32,5 +32,5 @@ class TenantHooks(AuthHooks):
         """``<tenant>/<store id>``; refuses whoever has no tenant, or one of another form."""
         tenant = self.tenant(context) if isinstance(context, KnownContext) else ""
         if not tenant or SEPARATOR in tenant:
-            raise AuthError("Invalid auth token")
+            raise AuthError(REFUSED)
         return f"{tenant}{SEPARATOR}{store_id}"

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from livesync.auth.hooks import AuthHooks
 from livesync.checks import check_settings
-from livesync.hooks import Hooks, OpenHooks, SharedSecretHooks, get_hooks, is_auth_chosen
+from livesync.hooks import Hooks, OpenHooks, get_hooks, is_auth_chosen
 
 OPEN = "livesync.hooks.OpenHooks"
-SECRET = "livesync.hooks.SharedSecretHooks"
-SIGNED_IN = "livesync.hooks.SignedInHooks"
+AUTH = "livesync.auth.hooks.AuthHooks"
+SECRET = {"hooks": AUTH, "auth": ("shared-secret",)}
+SIGNED_IN = {"hooks": AUTH, "auth": ("session",)}
 ORIGINS = ("https://app.example",)
 
 
@@ -46,13 +48,13 @@ def ids() -> list[str | None]:
         (False, {}, ["livesync.E002", "livesync.W001"]),
         (False, {"allowed_origins": ORIGINS}, ["livesync.E002"]),
         (False, {"hooks": OPEN}, ["livesync.W001"]),
-        (True, {"hooks": SECRET}, ["livesync.E003"]),
-        (True, {"hooks": SECRET, "shared_secret": "x" * 15}, ["livesync.E003"]),
-        (True, {"hooks": SECRET, "shared_secret": "x" * 16}, []),
-        (True, {"hooks": SIGNED_IN, "allowed_origins": ("*",)}, ["livesync.E004"]),
-        (False, {"hooks": SIGNED_IN, "allowed_origins": ("*",)}, ["livesync.E004"]),
+        (True, SECRET, ["livesync.E003"]),
+        (True, SECRET | {"shared_secret": "x" * 15}, ["livesync.E003"]),
+        (True, SECRET | {"shared_secret": "x" * 16}, []),
+        (True, SIGNED_IN | {"allowed_origins": ("*",)}, ["livesync.E004"]),
+        (False, SIGNED_IN | {"allowed_origins": ("*",)}, ["livesync.E004"]),
         (True, {"hooks": OPEN, "allowed_origins": ("*",)}, []),
-        (True, {"hooks": SIGNED_IN, "allowed_origins": ORIGINS}, []),
+        (True, SIGNED_IN | {"allowed_origins": ORIGINS}, []),
         (True, {"hooks": f"{__name__}.WithSchema"}, []),
         (True, {"hooks": f"{__name__}.WithBrokenSchema"}, ["livesync.E010"]),
         (True, {"admin_secret": "x" * 15}, ["livesync.E012"]),
@@ -87,12 +89,12 @@ def test_a_missing_choice_of_auth_says_what_to_choose_from(settings: Settings) -
 
     (error,) = check_settings(None)
 
-    for choice in (OPEN, SECRET, SIGNED_IN):
+    for choice in (OPEN, AUTH):
         assert choice in str(error.hint)
 
 
 def test_no_message_holds_the_secret(settings: Settings) -> None:
-    settings.LIVESYNC = {"hooks": SECRET, "shared_secret": "hunter2"}
+    settings.LIVESYNC = SECRET | {"shared_secret": "hunter2"}
 
     assert "hunter2" not in str(check_settings(None))
 
@@ -102,8 +104,8 @@ def test_the_hooks_are_those_of_the_settings_and_made_once(settings: Settings) -
     assert type(get_hooks()) is OpenHooks
     assert get_hooks() is get_hooks()
 
-    settings.LIVESYNC = {"hooks": SECRET}
-    assert type(get_hooks()) is SharedSecretHooks
+    settings.LIVESYNC = SECRET
+    assert type(get_hooks()) is AuthHooks
 
 
 def test_a_choice_is_made_by_overriding_the_hook() -> None:
