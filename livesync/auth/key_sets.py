@@ -5,24 +5,18 @@ the same answer.
 """
 
 import asyncio
-import json
 import logging
-import ssl
 import time
-import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any
 from urllib.parse import urlsplit
 
 from groundwork.daemon_threads import DaemonThreads
+from livesync.auth.json_fetch import fetch
 from livesync.auth.keys import Key, UnusableKeyError, Wanted, candidates, read_key_set
 from livesync.protocol.errors import AuthUnavailableError
 
 logger = logging.getLogger(__name__)
-
-MAX_BYTES = 262_144
-"""Most bytes of a key set; issuers have a few thousand."""
 
 RETRY_AFTER_S = 10.0
 """Between two fetches at least, whatever tokens ask for."""
@@ -109,47 +103,6 @@ def is_trustworthy(url: str) -> bool:
     return bool(host) and (
         parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     )
-
-
-def fetch(url: str, *, timeout_s: float) -> Any:
-    """The JSON at a URL, in ``timeout_s`` seconds and ``MAX_BYTES`` bytes.
-
-    Redirects are not followed: they could lead out of TLS.
-
-    Raises:
-        OSError, HTTPException, ValueError: it cannot be had.
-    """
-    give_up_at = time.monotonic() + timeout_s
-    chunks: list[bytes] = []
-    with _opener().open(url, timeout=timeout_s) as response:
-        # piece by piece: an issuer that sends a byte now and then would never run into a timeout
-        while chunk := response.read1(65_536):
-            chunks.append(chunk)
-            if sum(map(len, chunks)) > MAX_BYTES:
-                raise ValueError(f"it has more than {MAX_BYTES} bytes")
-            if time.monotonic() > give_up_at:
-                raise TimeoutError("it took too long")
-    return json.loads(b"".join(chunks))
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None  # the answer is then an error like any other
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    director = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _NoRedirects(),
-    ):
-        director.add_handler(handler)
-    return director
 
 
 def _reason(error: Exception) -> str:

@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 
-from livesync.auth.key_sets import (
-    KEPT_FOR_S,
-    MAX_BYTES,
-    RETRY_AFTER_S,
-    KeySet,
-    is_trustworthy,
-)
+from livesync.auth.json_fetch import MAX_BYTES
+from livesync.auth.key_sets import KEPT_FOR_S, RETRY_AFTER_S, KeySet, is_trustworthy
 from livesync.auth.keys import Wanted
 from livesync.protocol.errors import AuthUnavailableError
 from tests.clients import DEADLINE_S
@@ -209,12 +204,14 @@ async def test_what_is_no_answer_is_neither_good_nor_bad(
     assert publisher.asked == 1
 
 
-async def test_an_issuer_that_sends_a_byte_now_and_then_is_given_up(publisher: Publisher) -> None:
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.0 200 OK\r\nX: ", b"HTTP/1.0 200 OK\r\n\r\n"])
+async def test_an_issuer_that_sends_a_byte_now_and_then_is_given_up(
+    publisher: Publisher, head: bytes
+) -> None:
     stopped = threading.Event()
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
+        handler.wfile.write(head)
         while not stopped.wait(0.02):
             try:
                 handler.wfile.write(b" ")
