@@ -235,8 +235,15 @@ def refusal(status: int, body: bytes) -> AccessRefusedError | LostError:
     return LostError(f"the server answered {status}: {reason}")
 
 
+class _ConnectHere(connect):
+    """Follows no redirect: the headers and the events are for the server that was named."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 async def _shake_hands(introduction: Introduction, ssl: SSLContext | None) -> ClientConnection:
-    return await connect(
+    return await _ConnectHere(
         introduction.url,
         additional_headers=introduction.headers,
         compression=None,

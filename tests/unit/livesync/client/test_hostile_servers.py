@@ -203,6 +203,24 @@ async def test_a_refusal_is_told_at_once(scheme: str, status: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_a_client_is_not_led_elsewhere(scheme: str) -> None:
+    asked: list[str] = []
+
+    def answer(request_id: str) -> list[str]:
+        asked.append(request_id)
+        return [rpc.exit_success(request_id)]
+
+    async with websocket_server(answer) as elsewhere:
+        redirect = http("", status=f"302 Found\r\nLocation: {elsewhere}/?storeId=notes")
+        async with raw_server(lambda _: redirect) as host, client(f"{scheme}://{host}") as made:
+            with pytest.raises(AccessRefusedError) as refused:
+                await made.pull(HERE)
+
+    assert refused.value.status == 302
+    assert asked == []
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
 @pytest.mark.parametrize("status", ["500 X", "503 X", "429 X", "408 X"])
 async def test_a_failing_server_is_tried_again(scheme: str, status: str) -> None:
     asked = count()
