@@ -49,6 +49,9 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         )
     if path.is_dir():
         raise FileRefusedError(f"{path.name} is a directory")
+    if path.exists() and not path.is_file():
+        # were it /dev/null, every program would write to a file from then on
+        raise FileRefusedError(f"{path.name} is no file")
 
 
 def _sync(path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is written can be read again, by us and by a Durable Object."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,6 +103,18 @@ def test_another_file_is_replaced_only_if_that_is_asked_for(tmp_path: Path) -> N
 def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileRefusedError, match="takes no file"), new_file(tmp_path / "a" / "b"):
         pass
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with (
+        pytest.raises(FileRefusedError, match="pipe is no file"),
+        new_file(tmp_path / "pipe", overwrite=True),
+    ):
+        pass
+
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
