@@ -117,21 +117,23 @@ class JsonSource:
         return heading
 
     def _heading_members(self) -> list[str]:
-        members: list[str] = []
+        members: dict[str, str] = {}
         for _ in range(_MAX_MEMBERS):
             if self._peek() == "}":
                 self._text.position += 1
                 self._has_lines = True
                 self._skip_line_end()
-                return members
+                return list(members.values())
             key = self._key()
             if key == "events":
                 self._expect("[")
                 self._separator = self._guess_separator()
-                return members
+                return list(members.values())
             value = self._value()
+            if key in members:
+                raise self._text.refused(f"{key} is there twice in the heading")
             if key in _HEADING_MEMBERS:
-                members.append(f"{json.dumps(key)}:{value}")
+                members[key] = f"{json.dumps(key)}:{value}"
             if self._peek() != "}":
                 self._expect(",")
         raise self._text.refused(f"more than {_MAX_MEMBERS} members in the heading")

@@ -169,7 +169,7 @@ class SqlDumpSource:
         while True:
             cell, position = self._cell_at(text, position, _MAX_NESTED_REPLACES)
             cells.append(cell)
-            if position == len(text):
+            if position == len(text) or len(cells) > len(EVENTLOG_COLUMNS):
                 break
             if text[position] != ",":
                 raise self._text.refused(
@@ -177,7 +177,10 @@ class SqlDumpSource:
                 )
             position += 1
         if len(cells) != len(EVENTLOG_COLUMNS):
-            raise self._text.refused(f"{len(cells)} values for {len(EVENTLOG_COLUMNS)} columns")
+            raise self._text.refused(
+                f"{len(cells)} values{' or more' * (position < len(text))} for"
+                f" {len(EVENTLOG_COLUMNS)} columns"
+            )
         return cells
 
     def _cell_at(self, text: str, position: int, nested: int) -> tuple[_Cell, int]:

@@ -31,6 +31,9 @@ _SELECT_EVENTS = """
     SELECT seqNum, parentSeqNum, name, args, clientId, sessionId, createdAt
     FROM "{table}" ORDER BY seqNum
 """
+_FAULTS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""All that a file of any content can bring about; the last one if SQLite quotes it in an error."""
+
 _NEWEST = " Is the file whose name ends in -wal beside it? It has what was stored last"
 
 
@@ -77,8 +80,8 @@ class SqliteSource:
             # row by row: five hundred of the largest rows would not fit into memory
             for row in self._connection.execute(_SELECT_EVENTS.format(table=self._table)):
                 yield self._sound(row)
-        except (sqlite3.Error, OverflowError) as error:
-            raise FileRefusedError(f"damaged: {error}", place=self._place()) from None
+        except _FAULTS as error:
+            raise FileRefusedError(f"damaged: {_told(error)}", place=self._place()) from None
 
     def share_read(self) -> float:
         return self._check.head / self._last if self._last > 0 else 1.0
@@ -131,17 +134,22 @@ def refusing() -> Iterator[None]:
     """Turn what SQLite says of a file into a refusal of it."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as error:
-        raise FileRefusedError(f"damaged, or no database: {error}") from None
+    except _FAULTS as error:
+        raise FileRefusedError(f"damaged, or no database: {_told(error)}") from None
 
 
 def tables_of(connection: sqlite3.Connection) -> list[str]:
     """The names of the tables; views and virtual tables are none."""
     rows = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 LIMIT ?",
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND rootpage > 0 LIMIT ?",
         (_MAX_TABLES,),
     )
-    return [name for (name,) in rows if isinstance(name, str)]
+    # by their SQL too: what else is said of a virtual table is up to whoever wrote the file
+    return [
+        name
+        for name, sql in rows
+        if isinstance(name, str) and isinstance(sql, str) and sql.startswith("CREATE TABLE ")
+    ]
 
 
 def contexts_of(connection: sqlite3.Connection, tables: list[str]) -> list[Context]:
@@ -169,6 +177,12 @@ def context_of(connection: sqlite3.Connection, store_id: str | None) -> Context:
     if found is None:
         raise FileRefusedError(f"the file named as context has no table {CONTEXT_TABLE}")
     return found
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return visible(error.object.decode(errors="replace"))
+    return visible(str(error))
 
 
 def _authorize(action: int, *names: object) -> int:

@@ -176,6 +176,7 @@ def test_a_file_that_is_not_sound_is_refused_with_its_line(tmp_path: Path, name:
         ('{"version": 1,,', "line 1: expected the name"),
         ('{"a": "' + "x" * 20_000, "the file ends before this does"),
         ('{"a":1,' * 200, "expected the name"),
+        ('{"storeId":"x","storeId":"y"', "line 1: storeId is there twice in the heading"),
         ("{" + ",".join(f'"a{n}":1' for n in range(101)), "more than 100 members"),
         (json.dumps(heading(0))[:-1] + ',"events":[', "the file ends before"),
         (json.dumps(heading(0))[:-1] + ',"events":[]', "expected ',', found the end of the file"),

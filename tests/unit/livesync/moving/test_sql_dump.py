@@ -92,6 +92,7 @@ def test_names_of_columns_and_other_ways_to_write_are_understood(tmp_path: Path)
             "a statement about eventlog_7_notes that no",
         ),
         (insert(f"{ROW},1"), "8 values for 7 columns"),
+        (insert(f"{ROW},1,1"), "8 values or more for 7 columns"),
         (insert(f"{ROW}),({ROW}"), "line 3: expected a comma"),
         (create() + f'INSERT INTO "{TABLE}" SELECT * FROM x;', "an INSERT that no dump has"),
         (

@@ -126,6 +126,10 @@ def overwrite(place: int, data: bytes) -> Callable[[Path], object]:
     return apply
 
 
+def replaced(old: bytes, new: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(path.read_bytes().replace(old, new))
+
+
 def statements(*texts: str) -> Callable[[Path], object]:
     return lambda path: change(path, *texts)
 
@@ -181,6 +185,21 @@ FAULTS = {
     "no UTF-8": (
         statements(f"UPDATE {TABLE} SET args = CAST(x'ff22' AS TEXT) WHERE seqNum = 2"),
         "row 2 of eventlog_7_notes: damaged",
+    ),
+    "a schema that is no UTF-8": (
+        replaced(b"text   not", b"te\xd1t   not"),
+        "damaged, or no database: malformed database schema",
+    ),
+    "a schema that speaks to a terminal": (
+        replaced(b'"args" text    ', b'"args" "\x1b[7m"  '),
+        r"\u{1b}[7m",
+    ),
+    "a virtual table": (
+        statements(f"ALTER TABLE {TABLE} RENAME TO x",
+                   f"CREATE VIRTUAL TABLE {TABLE} USING fts5(a)",
+                   "PRAGMA writable_schema = ON",
+                   f"UPDATE sqlite_master SET rootpage = 2 WHERE name = '{TABLE}'"),
+        "there is no table eventlog_7_notes",
     ),
     "an event before the first": (
         statements(f"UPDATE {TABLE} SET seqNum = 0, parentSeqNum = -1 WHERE seqNum = 1"),
