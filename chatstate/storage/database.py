@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from chatstate.protocol.errors import KeyHeldError, UnavailableError
 from chatstate.storage import postgresql, sqlite
 from chatstate.storage.clock import Machine
-from chatstate.storage.errors import CommitBrokenError
+from chatstate.storage.errors import CommitBrokenError, RequestIdTakenError
 from chatstate.storage.jobs import Done, Job, Key
 from groundwork.connections import (
     DatabaseUnavailableError,
@@ -62,6 +62,9 @@ class ShardDatabase:
                 logger.warning("%s: %s", self.alias, error)
                 is_safe = not error.leaves_doubt or all(job.is_repeatable for job in jobs)
                 if last_try or not is_safe:
+                    raise self._unavailable(error) from error
+            except RequestIdTakenError as error:
+                if last_try:
                     raise self._unavailable(error) from error
         raise AssertionError("the last try returns or raises")
 

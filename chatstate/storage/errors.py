@@ -23,3 +23,10 @@ class CommitBrokenError(Exception):
         """Whether the jobs may be stored."""
         name = self.sqlite_errorname
         return name is None or may_be_stored(name)
+
+
+class RequestIdTakenError(Exception):
+    """Another process has kept an answer under the same request id, for another key, meanwhile.
+
+    Nothing was stored. Doing the jobs again finds that answer.
+    """

@@ -19,7 +19,7 @@ from chatstate.protocol.errors import BusyError, FrozenError, KeyHeldError
 from chatstate.protocol.operations import AcquireLock, GetList, Operation
 from chatstate.storage.clock import Machine
 from chatstate.storage.context import Context, digest
-from chatstate.storage.errors import CommitBrokenError
+from chatstate.storage.errors import CommitBrokenError, RequestIdTakenError
 from chatstate.storage.jobs import (
     Budget,
     Done,
@@ -86,7 +86,6 @@ KEEP = """
     FROM unnest(string_to_array(%s, E'\\x1e'), string_to_array(%s, E'\\x1e'),
                 string_to_array(%s, E'\\x1e'), string_to_array(%s, E'\\x1e'))
          AS new (namespace, request_id, operation_digest, answer)
-    ON CONFLICT DO NOTHING
 """
 # each new one makes room by two old ones; those that another transaction removes are left to it
 FORGET = """
@@ -108,6 +107,7 @@ def run(connection: BaseDatabaseWrapper, jobs: Sequence[Job], machine: Machine) 
 
     Raises:
         CommitBrokenError: COMMIT was asked for and the connection broke.
+        RequestIdTakenError: nothing was stored, as another process was faster.
     """
     driver = driver_of(connection)
     if not any(job.writes for job in jobs):
@@ -324,6 +324,8 @@ def _commit(driver: Driver, group: _Group) -> None:
                 execute(driver, KEEP, (expires_at_ms, *_texts(rows, 4)))
                 execute(driver, FORGET, (group.now_ms, 2 * len(rows)))
             execute(driver, "COMMIT")
+    except psycopg.errors.UniqueViolation as error:
+        raise RequestIdTakenError from error
     except COMMIT_FAULTS as error:
         if is_broken(driver, error):
             raise CommitBrokenError from error

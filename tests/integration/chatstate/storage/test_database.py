@@ -76,6 +76,30 @@ def test_one_who_asks_again_gets_the_first_answer(chat_database: ShardDatabase) 
     assert json.loads(str(first)).keys() == {"token", "fence", "ttlMs"}
 
 
+@pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
+def test_of_two_processes_with_one_request_id_for_two_keys_one_is_refused(
+    chat_database: ShardDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(chat_database, Set(key="k", value=text("1")))  # so that the shard has its row
+    faster = AppendToList(key="another", value=text("1"), request_id="r1")
+    commit = postgresql._commit
+
+    def commit_behind_another(*args: Any) -> None:
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as another_process:
+            assert another_process.submit(do, chat_database, faster).result() == ["null"]
+            another_process.submit(connections.close_all).result()
+        commit(*args)
+
+    monkeypatch.setattr(postgresql, "_commit", commit_behind_another)
+    refused, neighbour = do(chat_database, append(1, request_id="r1"), append(2, request_id="r2"))
+
+    assert isinstance(refused, ConflictError)
+    assert neighbour == "null"
+    lists = do(chat_database, GetList(key="list"), GetList(key="another"))
+    assert lists == [Piece(["2"], 1), Piece(["1"], 1)]
+
+
 def test_kept_answers_make_room_for_new_ones(chat_database: ShardDatabase) -> None:
     answers = KeptAnswer.objects.using(chat_database.alias)
 
