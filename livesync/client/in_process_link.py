@@ -13,13 +13,12 @@ from groundwork.connections import refuse_inside_atomic
 from livesync.client.calls import Call, open_chunk, overfull
 from livesync.client.errors import ClosedError, LostError
 from livesync.client.link import Sent
-from livesync.conf import get_settings
 from livesync.protocol import messages, requests
 from livesync.protocol.answers import PulledPage
 from livesync.protocol.errors import CommitUnknownError, RemoteError, StorageUnavailableError
 from livesync.protocol.events import Cursor, Event
-from livesync.protocol.messages import Limits
 from livesync.services.hub import get_hub
+from livesync.services.limits import get_limits
 from livesync.services.live_pull import LivePull
 from livesync.services.pull import read_pages
 from livesync.services.push import push as push_batch
@@ -79,12 +78,8 @@ class InProcessLink:
             raise ClosedError
 
     def _checked(self, batch: Sequence[Event], backend_id: str) -> list[Event]:
-        settings = get_settings()
-        limits = Limits(
-            settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth
-        )
         payload = requests.push_payload(self._store_id, batch, backend_id, payload=None)
-        return messages.read_push(requests.encode(payload), limits=limits).batch
+        return messages.read_push(requests.encode(payload), limits=get_limits()).batch
 
     async def _pull_stored(self, cursor: Cursor | None) -> AsyncGenerator[PulledPage, None]:
         backend_id, after = (cursor.backend_id, cursor.seq_num) if cursor else (None, 0)

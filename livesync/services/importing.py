@@ -18,10 +18,10 @@ from livesync.moving.opening import open_source
 from livesync.moving.source import Origin, Source
 from livesync.protocol.errors import LivesyncError, ServerAheadError
 from livesync.protocol.events import Event
-from livesync.protocol.messages import Limits
 from livesync.protocol.search_params import is_store_id
 from livesync.services.hints import Hint
 from livesync.services.history import pieces
+from livesync.services.limits import get_limits
 from livesync.services.stores import tell_everybody
 from livesync.storage import get_engine
 from livesync.storage.backend_id import is_backend_id, new_backend_id
@@ -156,10 +156,8 @@ def _import(
 
 
 def _open(request: ImportRequest) -> AbstractContextManager[Source]:
-    settings = get_settings()
-    limits = Limits(settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth)
     return open_source(
-        request.path, store_id=request.store_id, context=request.context, limits=limits
+        request.path, store_id=request.store_id, context=request.context, limits=get_limits()
     )
 
 

@@ -22,24 +22,18 @@ from livesync.protocol.messages import (
     ADMIN_RESET_ANSWER,
     PING_ANSWER,
     PUSH_ACK,
-    Limits,
     encode_admin_info,
 )
 from livesync.protocol.rpc import Malformed, Message, Ping, RequestId, TooMany
 from livesync.services import admin_messages
 from livesync.services.connection import Connection
+from livesync.services.limits import get_limits
 
 logger = logging.getLogger(__name__)
 
 Asked = Call | Refused | Ping
 Framing = Callable[[RequestId, str], str]
 """Makes a chunk of a request and a page."""
-
-
-def get_limits() -> Limits:
-    """What a message may hold at most on this site."""
-    settings = get_settings()
-    return Limits(settings.field_max_bytes, settings.args_max_depth, settings.payload_max_depth)
 
 
 def read_calls(messages: Sequence[Message], *, procedures: str, binding: Binding) -> list[Asked]:

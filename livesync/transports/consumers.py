@@ -38,10 +38,10 @@ from livesync.protocol.session import Session
 from livesync.services.announcer import announce
 from livesync.services.connection import Connection
 from livesync.services.hub import get_hub
+from livesync.services.limits import get_limits
 from livesync.signals import client_connected, client_disconnected
 from livesync.storage.engine import Appended
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
-from livesync.transports.answers import get_limits
 
 logger = logging.getLogger(__name__)
 
