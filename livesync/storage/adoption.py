@@ -15,7 +15,7 @@ from livesync.protocol.errors import StoreNotFoundError
 from livesync.storage import postgresql, sqlite
 from livesync.storage.engine import StoreState, TimedEvent
 from livesync.storage.places import StoreElsewhereError
-from livesync.storage.plan import EventRow, text_bytes
+from livesync.storage.plan import EventRow, event_rows, text_bytes
 from livesync.storage.resets import delete_some
 from livesync.storage.transactions import durable_transaction
 
@@ -86,27 +86,6 @@ def drop(alias: str, store_id: str) -> None:
     with durable_transaction(alias):
         unchanged = {"place": Place.TO_DATABASE, "generation": store.generation, "event_count": 0}
         _rows_of(alias, store_id).filter(**unchanged).delete()
-
-
-def event_rows(
-    key: int, generation: int, count: int, events: Sequence[TimedEvent]
-) -> list[EventRow]:
-    """The rows of events that follow ``count`` others."""
-    return [
-        EventRow(
-            key,
-            generation,
-            event.seq_num,
-            event.parent_seq_num,
-            ordinal,
-            event.name,
-            event.args,
-            event.client_id,
-            event.session_id,
-            created_at,
-        )
-        for ordinal, (event, created_at) in enumerate(events, count + 1)
-    ]
 
 
 def _rows(store: Store, events: Sequence[TimedEvent]) -> list[EventRow]:

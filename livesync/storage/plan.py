@@ -1,6 +1,7 @@
 """What a commit will write, decided from the rows of the locked stores; no I/O here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -104,9 +105,11 @@ def mark_new(stores: dict[str, StoreRow], backend_ids: Collection[str]) -> dict[
     return stores
 
 
-def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:
-    key, generation, created_at = store.key, store.generation, plan.created_at
-    plan.rows.extend(
+def event_rows(
+    key: int, generation: int, count: int, timed: Iterable[tuple[Event, str]]
+) -> list[EventRow]:
+    """The rows of events, each with its time, that follow ``count`` others."""
+    return [
         EventRow(
             key,
             generation,
@@ -119,8 +122,13 @@ def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:
             event.session_id,
             created_at,
         )
-        for ordinal, event in enumerate(batch, store.event_count + 1)
-    )
+        for ordinal, (event, created_at) in enumerate(timed, count + 1)
+    ]
+
+
+def _add_rows(batch: Sequence[Event], store: StoreRow, plan: Plan) -> None:
+    timed = zip(batch, repeat(plan.created_at), strict=False)  # the time is the same for all
+    plan.rows.extend(event_rows(store.key, store.generation, store.event_count, timed))
     store.event_count += len(batch)
     store.byte_count += text_bytes(batch)
 

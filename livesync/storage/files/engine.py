@@ -20,7 +20,6 @@ from groundwork.connections import DatabaseUnavailableError
 from livesync.models import Place
 from livesync.protocol.admission import admit, check_backend_id
 from livesync.protocol.errors import LivesyncError, StoreHeldError
-from livesync.storage.adoption import event_rows
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import (
     Append,
@@ -40,7 +39,7 @@ from livesync.storage.files.layout import Layout
 from livesync.storage.files.open_files import OpenFiles
 from livesync.storage.files.store_file import FileState, StoreFile
 from livesync.storage.places import StoreElsewhereError
-from livesync.storage.plan import Plan, text_bytes
+from livesync.storage.plan import Plan, event_rows, text_bytes
 from livesync.storage.settling import commit_apart, commit_settled
 
 _COMMIT_THREADS = 8  # commits wait for the disk, which takes several in one go
