@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 
 from groundwork.bounded_paginator import BoundedPaginator
 from groundwork.visible_text import distinct_html, visible_html
+from livesync.admin.store_field import StoreField
 from livesync.auth.permissions import GROUP, SUBJECT, USER
-from livesync.auth.store_tokens import check_store
 from livesync.conf import get_settings
 from livesync.models import StorePermission
 
@@ -36,7 +36,7 @@ class StorePermissionForm(_ModelForm):
         max_length=_SUBJECT_MAX_CHARS,
         help_text="Name of the user or group, or what <code>sub</code> of the tokens says.",
     )
-    store = forms.CharField(strip=False, help_text="A store id, or what the ids begin with.")
+    store = StoreField(help_text="A store id, or what the ids begin with.")
 
     class Meta:
         model = StorePermission
@@ -46,14 +46,6 @@ class StorePermissionForm(_ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
             self.initial["holder_key"] = holder_name(self.instance)
-
-    def clean_store(self) -> str:
-        store: str = self.cleaned_data["store"]
-        try:
-            check_store(store)
-        except ValueError as error:
-            raise ValidationError(f"No store can have this id: it is {error}.") from error
-        return store
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

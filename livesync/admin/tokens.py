@@ -2,32 +2,24 @@
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
 
 from groundwork.token_admin import TokenAdmin, TokenForm
 from groundwork.visible_text import distinct_html
-from livesync.auth.store_tokens import TOKENS, Opens, check_store, create_token, rights_of
+from livesync.admin.store_field import StoreField
+from livesync.auth.store_tokens import TOKENS, Opens, create_token, rights_of
 from livesync.models import StoreToken
 
 
 class StoreTokenForm(TokenForm):
     """What a token is to open."""
 
-    store = forms.CharField(strip=False, help_text="Its id; the store need not exist before.")
+    store = StoreField(help_text="Its id; the store need not exist before.")
     is_prefix = forms.BooleanField(
         label="Prefix", required=False, help_text="All stores whose ids begin like this."
     )
     may_push = forms.BooleanField(required=False, initial=True, help_text="Not only pull.")
     field_order = ("store", "is_prefix", "may_push")
-
-    def clean_store(self) -> str:
-        store: str = self.cleaned_data["store"]
-        try:
-            check_store(store)
-        except ValueError as error:
-            raise ValidationError(f"No store can have this id: it is {error}.") from error
-        return store
 
     def make(self) -> str:
         opens = {name: self.cleaned_data[name] for name in Opens._fields}
