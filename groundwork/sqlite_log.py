@@ -8,10 +8,13 @@ pages and never shortens it, but by itself it gets there commit by commit.
 import logging
 import os
 import sqlite3
+from pathlib import Path
 from typing import cast
 from weakref import WeakKeyDictionary
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from groundwork.durable_files import sync_file
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +60,4 @@ def _grow(driver: sqlite3.Connection) -> None:
         if driver.in_transaction:
             driver.execute("ROLLBACK")
         driver.execute(f"PRAGMA cache_size = {cache_size}")
-    _sync(log)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(Path(log))

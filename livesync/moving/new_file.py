@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from groundwork.durable_files import sync_directory, sync_file
 from livesync.moving.errors import FileRefusedError
 
 
@@ -32,10 +33,10 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     unfinished = Path(name)
     try:
         yield unfinished
-        _sync(unfinished)
+        sync_file(unfinished)
         _check_free(path, overwrite=overwrite)
         unfinished.replace(path)
-        _sync(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise FileRefusedError(f"{path.name} cannot be written: {error.strerror}") from error
     finally:
@@ -52,11 +53,3 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
         # were it /dev/null, every program would write to a file from then on
         raise FileRefusedError(f"{path.name} is no file")
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

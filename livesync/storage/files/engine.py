@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.connections import DatabaseUnavailableError
+from groundwork.durable_files import make_directory, make_file, remove_file
 from livesync.models import Place
 from livesync.protocol.admission import admit, check_backend_id
 from livesync.protocol.errors import LivesyncError, StoreHeldError
@@ -34,7 +35,6 @@ from livesync.storage.engine import (
 )
 from livesync.storage.faults import note, unavailable
 from livesync.storage.files import schema
-from livesync.storage.files.durable_files import make_directory, make_file, remove_file
 from livesync.storage.files.layout import Layout
 from livesync.storage.files.open_files import OpenFiles
 from livesync.storage.files.store_file import FileState, StoreFile

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from groundwork.durable_files import make_directory
 from livesync.protocol.errors import StoreHeldError
-from livesync.storage.files.durable_files import make_directory
 
 
 @contextmanager
