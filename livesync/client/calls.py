@@ -1,6 +1,7 @@
 """The open requests of one connection: what came for each and was not taken yet."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Iterator
 
@@ -11,8 +12,19 @@ from livesync.client.errors import LostError, WrongAnswerError
 from livesync.protocol import answers
 from livesync.protocol.answers import PulledPage
 
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Most bytes of a message from a server; its pages are far below, but for one large event."""
+
 _WAITING_MAX_CHUNKS = 1_024
 _WAITING_MAX_BYTES = 16_000_000
+
+# unique in this process and ascending on each socket, as in LiveStore's own client
+_request_ids = itertools.count()
+
+
+def next_request_id() -> str:
+    """An id that no other request of this process has."""
+    return str(next(_request_ids))
 
 
 class Call:

@@ -13,6 +13,9 @@ LivesyncError
 
 from livesync.protocol.errors import LivesyncError, on_one_line
 
+_PASSING_STATUSES = (408, 425, 429)
+_REASON_MAX_BYTES = 400
+
 
 class ClientError(LivesyncError):
     """Base of the errors that arise on the client's side."""
@@ -62,3 +65,11 @@ class LostError(ClientError):
     def __init__(self, reason: str, *, at_once: bool = False) -> None:
         self.at_once = at_once
         super().__init__(reason)
+
+
+def refusal(status: int, body: bytes) -> AccessRefusedError | LostError:
+    """What an HTTP status other than success means; the request was not carried out."""
+    reason = body[:_REASON_MAX_BYTES].decode(errors="replace").strip()
+    if 300 <= status < 500 and status not in _PASSING_STATUSES:
+        return AccessRefusedError(status=status, reason=reason)
+    return LostError(f"the server answered {status}: {reason}")

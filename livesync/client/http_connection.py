@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 import h11
 
 from livesync.client.address import Address
-from livesync.client.connection import refusal
-from livesync.client.errors import LostError, WrongAnswerError
+from livesync.client.errors import LostError, WrongAnswerError, refusal
 
 _READ_BYTES = 262_144
 _HEAD_MAX_BYTES = 65_536

@@ -8,8 +8,7 @@ from ssl import SSLContext
 from groundwork.strict_json import JsonError
 from livesync.client.address import Address, Introduction
 from livesync.client.array_splitter import ArraySplitter
-from livesync.client.calls import open_chunk
-from livesync.client.connection import MAX_FRAME_BYTES, next_request_id
+from livesync.client.calls import MAX_MESSAGE_BYTES, next_request_id, open_chunk
 from livesync.client.errors import ClosedError, LostError, WrongAnswerError
 from livesync.client.http_connection import HttpConnection, open_http
 from livesync.client.link import Sent
@@ -136,7 +135,7 @@ class HttpLink:
         sent()
         self._busy.add(connection)
         try:
-            splitter = ArraySplitter(max_bytes=MAX_FRAME_BYTES)
+            splitter = ArraySplitter(max_bytes=MAX_MESSAGE_BYTES)
             pieces = connection.post(
                 introduction.url, introduction.headers, body, timeout_s=self._answer_timeout_s
             )

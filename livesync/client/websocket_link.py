@@ -6,9 +6,9 @@ from contextlib import aclosing
 from ssl import SSLContext
 
 from livesync.client.address import Address
-from livesync.client.connection import Connection, open_connection
 from livesync.client.errors import ClosedError
 from livesync.client.link import Sent
+from livesync.client.websocket_connection import WebSocketConnection, open_websocket
 from livesync.protocol.answers import PulledPage
 from livesync.protocol.events import Cursor, Event
 
@@ -35,7 +35,7 @@ class WebSocketLink:
         self._ssl_context = ssl_context
         self._connect_timeout_s = connect_timeout_s
         self._ping_interval_s = ping_interval_s
-        self._connection: Connection | None = None
+        self._connection: WebSocketConnection | None = None
         self._is_closed = False
         self._connecting = asyncio.Lock()
 
@@ -58,7 +58,7 @@ class WebSocketLink:
     def check_caller(self) -> None:
         """Anybody may."""
 
-    async def _connected(self) -> Connection:
+    async def _connected(self) -> WebSocketConnection:
         async with self._connecting:  # all who wait use the one that is made
             if self._is_closed:
                 raise ClosedError
@@ -71,7 +71,7 @@ class WebSocketLink:
         former, self._connection = self._connection, None
         if former is not None:
             await former.close()
-        self._connection = await open_connection(
+        self._connection = await open_websocket(
             self._address.introduce(),
             self._address.store_id,
             ssl_context=self._ssl_context,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from livesync.client import AsyncClient
-from livesync.client.connection import next_request_id
+from livesync.client.calls import next_request_id
 from tests.clients import DEADLINE_S, until
 from tests.conftest import Figure
 from tests.cut_link import Cut, CutLink

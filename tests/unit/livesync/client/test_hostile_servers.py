@@ -25,7 +25,7 @@ from livesync.client import (
     WrongAnswerError,
     pacer,
 )
-from livesync.client.connection import MAX_FRAME_BYTES
+from livesync.client.calls import MAX_MESSAGE_BYTES
 from livesync.protocol import rpc
 from livesync.protocol.errors import LimitError
 from livesync.protocol.messages import encode_event, encode_page
@@ -116,7 +116,7 @@ NONSENSE = {
         f'{{"_tag":"Exit","requestId":"{i}","exit":{{"_tag":"Failure"}}}}'
     ],
 }
-OVERSIZED = '"' + "x" * (MAX_FRAME_BYTES + 1) + '"'
+OVERSIZED = '"' + "x" * (MAX_MESSAGE_BYTES + 1) + '"'
 
 
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE)

@@ -1,7 +1,6 @@
 """One WebSocket to a store: requests out, answers in, signs of life."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from ssl import SSLContext
@@ -16,34 +15,21 @@ from websockets.exceptions import (
 
 from groundwork.strict_json import JsonError
 from livesync.client.address import Introduction
-from livesync.client.calls import Call, open_chunk, overfull
-from livesync.client.errors import AccessRefusedError, ClosedError, LostError, WrongAnswerError
+from livesync.client.calls import MAX_MESSAGE_BYTES, Call, next_request_id, open_chunk, overfull
+from livesync.client.errors import ClosedError, LostError, WrongAnswerError, refusal
 from livesync.client.link import Sent
 from livesync.protocol import answers, requests
 from livesync.protocol.answers import Chunk, Defect, Exit, PulledPage
 from livesync.protocol.errors import RemoteError
 from livesync.protocol.events import Cursor, Event
 
-MAX_FRAME_BYTES = 16 * 1024 * 1024
-"""Most bytes of a frame from a server; its pages are far below, but for one large event."""
-
 _CLOSE_TIMEOUT_S = 1.0
 _SILENT_INTERVALS = 2
 _TOO_BIG = 1009
-_PASSING_STATUSES = (408, 425, 429)
-_REASON_MAX_BYTES = 400
-
-# unique in this process and ascending on each socket, as in LiveStore's own client
-_request_ids = itertools.count()
 
 
-def next_request_id() -> str:
-    """An id that no other request of this process has."""
-    return str(next(_request_ids))
-
-
-class Connection:
-    """An open WebSocket. Made by ``open_connection``; ``error`` says why it is of no use any more.
+class WebSocketConnection:
+    """An open WebSocket. Made by ``open_websocket``; ``error`` says why it is of no use any more.
 
     Args:
         socket: behind its handshake.
@@ -195,19 +181,19 @@ class Connection:
 
     def _why_closed(self, error: ConnectionClosed) -> Exception:
         if error.sent is not None and error.sent.code == _TOO_BIG and not error.rcvd_then_sent:
-            return WrongAnswerError(f"a frame of more than {MAX_FRAME_BYTES} bytes")
+            return WrongAnswerError(f"a frame of more than {MAX_MESSAGE_BYTES} bytes")
         self._is_too_large = error.rcvd is not None and error.rcvd.code == _TOO_BIG
         return LostError(f"the connection was closed: {error}")
 
 
-async def open_connection(
+async def open_websocket(
     introduction: Introduction,
     store_id: str,
     *,
     ssl_context: SSLContext | None,
     connect_timeout_s: float,
     ping_interval_s: float,
-) -> Connection:
+) -> WebSocketConnection:
     """Connect.
 
     Raises:
@@ -224,15 +210,9 @@ async def open_connection(
     except (OSError, UnicodeError, WebSocketException, EOFError) as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         raise LostError(f"cannot connect: {reason}") from error
-    return Connection(socket, store_id, introduction.payload, ping_interval_s=ping_interval_s)
-
-
-def refusal(status: int, body: bytes) -> AccessRefusedError | LostError:
-    """What an HTTP status other than success means; the request was not carried out."""
-    reason = body[:_REASON_MAX_BYTES].decode(errors="replace").strip()
-    if 300 <= status < 500 and status not in _PASSING_STATUSES:
-        return AccessRefusedError(status=status, reason=reason)
-    return LostError(f"the server answered {status}: {reason}")
+    return WebSocketConnection(
+        socket, store_id, introduction.payload, ping_interval_s=ping_interval_s
+    )
 
 
 class _ConnectHere(connect):
@@ -247,7 +227,7 @@ async def _shake_hands(introduction: Introduction, ssl: SSLContext | None) -> Cl
         introduction.url,
         additional_headers=introduction.headers,
         compression=None,
-        max_size=MAX_FRAME_BYTES,
+        max_size=MAX_MESSAGE_BYTES,
         ping_interval=None,  # the protocol has its own sign of life
         open_timeout=None,
         close_timeout=_CLOSE_TIMEOUT_S,
