@@ -20,6 +20,7 @@ from livesync.storage.choosing import chooser
 
 OLDEST_SQLITE_FOR_FILES = (3, 37)  # the reference's tables are STRICT
 MIN_SECRET_LENGTH = 16
+_OF_ANY_PAGE = frozenset({"*", "null"})  # a sandboxed frame says null, whoever has made it
 _SECRET_HINT = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
@@ -128,11 +129,11 @@ def _asks_for_secret(site_hooks: hooks.Hooks) -> bool:
 
 def _check_origins(site_hooks: hooks.Hooks) -> list[CheckMessage]:
     origins = get_settings().allowed_origins
-    if site_hooks.uses_session and "*" in origins:
+    if site_hooks.uses_session and not _OF_ANY_PAGE.isdisjoint(origins):
         return [
             Error(
-                "Any origin is allowed, but sessions say who may sync: every page that a signed-in"
-                " visitor opens could sync in their name.",
+                "Any origin is allowed, or 'null', but sessions say who may sync: every page that a"
+                " signed-in visitor opens could sync in their name.",
                 hint="List the origins of your app in LIVESYNC['allowed_origins'].",
                 id="livesync.E004",
             )

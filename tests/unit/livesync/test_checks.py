@@ -53,6 +53,7 @@ def ids() -> list[str | None]:
         (True, SECRET | {"shared_secret": "x" * 16}, []),
         (True, SIGNED_IN | {"allowed_origins": ("*",)}, ["livesync.E004"]),
         (False, SIGNED_IN | {"allowed_origins": ("*",)}, ["livesync.E004"]),
+        (False, SIGNED_IN | {"allowed_origins": ("https://a.b", "null")}, ["livesync.E004"]),
         (True, {"hooks": OPEN, "allowed_origins": ("*",)}, []),
         (True, SIGNED_IN | {"allowed_origins": ORIGINS}, []),
         (True, {"hooks": f"{__name__}.WithSchema"}, []),
