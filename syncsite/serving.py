@@ -13,6 +13,7 @@ from syncsite import environment
 from syncsite.banner import banner
 from syncsite.errors import StartRefusedError
 from syncsite.listening import listen, refuse_exposure
+from syncsite.open_files_limit import raise_open_files_limit
 from syncsite.preparation import prepare
 from syncsite.server import DrainingServer, server_config
 from syncsite.shared_metrics import shared_by_workers
@@ -66,6 +67,7 @@ def serve(options: ServeOptions, output: TextIO) -> int:
         StartRefusedError: see ``refuse_if_unsafe``, ``listen`` and ``prepare``.
     """
     refuse_if_unsafe(options)
+    raise_open_files_limit()
     with listen(options.host, options.port) as listener:
         admin = prepare()
         output.write(banner(options.host, port_of(listener), admin, exposed=options.expose))
