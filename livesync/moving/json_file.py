@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 from groundwork import strict_json
 from livesync.moving.errors import FileRefusedError
 from livesync.moving.sound import EventCheck, UnsoundError
 from livesync.moving.source import Origin
 from livesync.moving.text import TextFile
-from livesync.protocol.messages import Limits
+from livesync.protocol.messages import Limits, WireEvent
 from livesync.storage.engine import TimedEvent
 
 FORMAT_VERSION = 1
@@ -40,13 +40,7 @@ class _Heading(msgspec.Struct, rename="camel"):
     backend_id: str | UnsetType = UNSET
 
 
-class _FileEvent(msgspec.Struct, rename="camel", gc=False):
-    name: str
-    seq_num: int
-    parent_seq_num: int
-    client_id: str
-    session_id: str
-    args: Raw | UnsetType = UNSET
+class _FileEvent(WireEvent, rename="camel", gc=False):
     created_at: str | UnsetType = UNSET
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET
 
 from groundwork import strict_json
 from livesync.moving.errors import FileRefusedError
@@ -22,7 +22,7 @@ from livesync.moving.reference import (
     CREATE_EVENTLOG,
     eventlog_table,
 )
-from livesync.protocol.messages import quote, split_item
+from livesync.protocol.messages import WireEvent, quote, split_item
 
 
 class History(NamedTuple):
@@ -88,16 +88,7 @@ WRITERS: dict[str, Callable[[History, Path], None]] = {
 }
 
 
-class _Event(msgspec.Struct, rename="camel", gc=False):
-    name: str
-    seq_num: int
-    parent_seq_num: int
-    client_id: str
-    session_id: str
-    args: Raw | UnsetType = UNSET
-
-
-_event = msgspec.json.Decoder(_Event)
+_event = msgspec.json.Decoder(WireEvent)
 
 
 def _heading(history: History) -> str:
