@@ -13,6 +13,7 @@ from chatstate.storage.context import Context
 from chatstate.storage.steps import Piece, Plan, Row, Statement
 
 PAGE_MAX_ITEMS = 10_000
+TRIMMED_AT_ONCE = 1_000
 _UNBOUNDED = 2**53
 
 # numbers go on after an expiry, so that what is left of the old life is below the first live one
@@ -37,10 +38,14 @@ INSERT_ITEM = Statement("""
     SELECT namespace, key_digest, last_number, :value
     FROM chatstate_listhead WHERE namespace = :namespace AND key_digest = :digest
 """)
-TRIM = Statement("""
+# nobody sees what is below the first number: of a huge old list each append removes a part
+TRIM = Statement(f"""
     DELETE FROM chatstate_listitem
     WHERE namespace = :namespace AND key_digest = :digest AND number < (
         SELECT first_number FROM chatstate_listhead
+        WHERE namespace = :namespace AND key_digest = :digest
+    ) AND number < (
+        SELECT min(number) + {TRIMMED_AT_ONCE} FROM chatstate_listitem
         WHERE namespace = :namespace AND key_digest = :digest
     )
 """)

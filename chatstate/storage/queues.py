@@ -17,9 +17,15 @@ from chatstate.storage.cache import text_of
 from chatstate.storage.context import Context
 from chatstate.storage.steps import Plan, Row, Statement
 
-PURGE = Statement("""
+PURGED_AT_ONCE = 1_000
+# others wait meanwhile: what is left is not counted either, and the next one or a clean-up's
+PURGE = Statement(f"""
     DELETE FROM chatstate_queuedentry
-    WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms <= :now
+    WHERE namespace = :namespace AND key_digest = :digest AND number IN (
+        SELECT number FROM chatstate_queuedentry
+        WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms <= :now
+        ORDER BY expires_at_ms LIMIT {PURGED_AT_ONCE}
+    )
 """)
 INSERT = Statement("""
     INSERT INTO chatstate_queuedentry (namespace, key_digest, number, thread_id, message,
@@ -33,7 +39,7 @@ TRIM = Statement("""
     DELETE FROM chatstate_queuedentry
     WHERE namespace = :namespace AND key_digest = :digest AND number <= (
         SELECT number FROM chatstate_queuedentry
-        WHERE namespace = :namespace AND key_digest = :digest
+        WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
         ORDER BY number DESC LIMIT 1 OFFSET :max_size
     )
 """)

@@ -7,12 +7,13 @@ from contextlib import closing
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connections
 from msgspec import Raw
 from pytest_django import Settings
 
-from chatstate.models import HeldLock, KeptAnswer, Shard
+from chatstate.models import HeldLock, KeptAnswer, ListHead, ListItem, QueuedEntry, Shard
 from chatstate.protocol.errors import BusyError, ConflictError, FrozenError, UnavailableError
 from chatstate.protocol.operations import (
     AcquireLock,
@@ -29,7 +30,7 @@ from chatstate.protocol.operations import (
     Set,
     Subscribe,
 )
-from chatstate.storage import postgresql, queues, sqlite
+from chatstate.storage import lists, postgresql, queues, sqlite
 from chatstate.storage.context import Context
 from chatstate.storage.database import ShardDatabase
 from chatstate.storage.errors import CommitBrokenError
@@ -96,8 +97,8 @@ def test_of_two_processes_with_one_request_id_for_two_keys_one_is_refused(
 
     assert isinstance(refused, ConflictError)
     assert neighbour == "null"
-    lists = do(chat_database, GetList(key="list"), GetList(key="another"))
-    assert lists == [Piece(["2"], 1), Piece(["1"], 1)]
+    stored = do(chat_database, GetList(key="list"), GetList(key="another"))
+    assert stored == [Piece(["2"], 1), Piece(["1"], 1)]
 
 
 def test_kept_answers_make_room_for_new_ones(chat_database: ShardDatabase) -> None:
@@ -275,6 +276,52 @@ def test_of_what_has_expired_in_a_queue_nothing_is_read(chat_database: ShardData
     assert sorted((number, message) for number, message, *_ in taken) == [
         *((1, None), (2, None)),
         (3, '"m"'),
+    ]
+
+
+def test_of_a_huge_expired_list_an_append_removes_a_part(chat_database: ShardDatabase) -> None:
+    at_once = lists.TRIMMED_AT_ONCE
+    do(chat_database, *(append(number, ttl_ms=60_000) for number in range(2 * at_once)))
+    ListHead.objects.using(chat_database.alias).update(expires_at_ms=1)
+    items = ListItem.objects.using(chat_database.alias)
+
+    left = []
+    for number in range(3):
+        do(chat_database, append(number))
+        left.append(items.count())
+        assert do(chat_database, GetList(key="list"))[0].items == list(map(str, range(number + 1)))
+
+    assert left == [at_once + 1, 2, 3]
+
+
+def test_of_a_huge_expired_queue_an_enqueue_removes_a_part_and_counts_none(
+    chat_database: ShardDatabase,
+) -> None:
+    def enqueue(number: int) -> Enqueue:
+        return Enqueue(
+            thread_id="t", message=text(str(number)), enqueued_at=0, expires_at=60_000, max_size=2
+        )
+
+    at_once = queues.PURGED_AT_ONCE
+    unbounded = [msgspec.structs.replace(enqueue(n), max_size=None) for n in range(2 * at_once + 9)]
+    do(chat_database, *unbounded)
+    entries = QueuedEntry.objects.using(chat_database.alias)
+    entries.update(expires_at_ms=1)
+
+    depths, left = [], []
+    for number in range(4):
+        (result,) = do(chat_database, enqueue(number))
+        depths.append(json.loads(str(result))["depth"])
+        left.append(entries.count())
+
+    assert depths == [1, 2, 2, 2]
+    assert left == [at_once + 10, 11, 2, 2]
+    taken = do(
+        chat_database, Dequeue(thread_id="t"), Dequeue(thread_id="t"), Dequeue(thread_id="t")
+    )
+    assert [json.loads(str(entry)) and json.loads(str(entry))["message"] for entry in taken] == [
+        *(2, 3),
+        None,
     ]
 
 
