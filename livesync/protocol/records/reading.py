@@ -1,27 +1,4 @@
-"""msgpack with msgpackr's records, the form of RPC messages, and the JSON that they stand for.
-
-A record is an object whose keys are written once: ``d4 72 <id>``, an array of the keys, then the
-values in that order. Later objects of the same keys are just the byte ``<id>`` (0x40 to 0x7f) and
-their values. So a writer that knows records writes the integers 64 to 127 in two bytes; a plain
-msgpack writer writes one, and such a byte is that integer as long as no record has it for its id.
-
-Both directions go by way of JSON text, which is what events are kept as and what the other
-transports speak. JavaScript's values become what ``JSON.stringify`` makes of them:
-
-===================================  ===============================================================
-msgpack                              JSON
-===================================  ===============================================================
-a record, or a map with string keys  an object
-``undefined``                        a member that is absent; elsewhere null
-NaN, infinite                        null
-an integer beyond 2^53 - 1           refused: it is a BigInt in JavaScript
-a float without a fraction           an integer, up to 2^53 - 1
-a lone surrogate in a string         its escape, as in ``"\\ud83d"``
-binary data, dates, other types      refused
-===================================  ===============================================================
-
-Source: npm ``msgpackr`` 1.12, ``pack.js`` and ``unpack.js``, as ``@effect/rpc`` 0.75.1 uses it.
-"""
+"""Read a message of msgpack and records as JSON text; see the package."""
 
 import math
 from collections.abc import Iterator
@@ -31,26 +8,14 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 (an exception, whatever its name)
 from typing import Any, NamedTuple
 
-import msgspec
-from msgspec.msgpack import Ext
-
-from groundwork import strict_json
+from livesync.protocol.records.form import DEFINITION, FIRST_ID, LAST_ID, UINT8, UINT16, UINT32
 
 MAX_SAFE_INTEGER = 2**53 - 1
 
-_DEFINITION = 0x72
-_FIRST_ID = 0x40
-_LAST_ID = 0x7F
-
-_json = msgspec.json.Decoder()
-_msgpack = msgspec.msgpack.Encoder()
-
-_UINT8, _UINT16, _UINT32 = Struct(">B"), Struct(">H"), Struct(">I")
-
 _INTEGERS = {
-    0xCC: _UINT8,
-    0xCD: _UINT16,
-    0xCE: _UINT32,
+    0xCC: UINT8,
+    0xCD: UINT16,
+    0xCE: UINT32,
     0xCF: Struct(">Q"),
     0xD0: Struct(">b"),
     0xD1: Struct(">h"),
@@ -58,9 +23,9 @@ _INTEGERS = {
     0xD3: Struct(">q"),
 }
 _FLOATS = {0xCA: Struct(">f"), 0xCB: Struct(">d")}
-_STRING_LENGTHS = {0xD9: _UINT8, 0xDA: _UINT16, 0xDB: _UINT32}
-_ARRAY_LENGTHS = {0xDC: _UINT16, 0xDD: _UINT32}
-_MAP_LENGTHS = {0xDE: _UINT16, 0xDF: _UINT32}
+_STRING_LENGTHS = {0xD9: UINT8, 0xDA: UINT16, 0xDB: UINT32}
+_ARRAY_LENGTHS = {0xDC: UINT16, 0xDD: UINT32}
+_MAP_LENGTHS = {0xDE: UINT16, 0xDF: UINT32}
 _CONSTANTS = {0xC0: "null", 0xC2: "false", 0xC3: "true"}
 _BINARY = range(0xC4, 0xC7)
 _FIXEXT1 = 0xD4
@@ -89,55 +54,6 @@ def to_json(data: bytes, *, max_chars: int, max_depth: int) -> str:
         return reader.read()
     except (IndexError, StructError):
         raise RecordsError(_CUT) from None
-
-
-def from_json(text: str) -> bytes:
-    """Encode the value that a JSON text stands for.
-
-    Raises:
-        strict_json.JsonError: it is not JSON.
-    """
-    try:
-        value = _json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        value = strict_json.loads(text)  # it may hold a lone surrogate
-    return encode(value)
-
-
-def encode(value: Any) -> bytes:
-    """Encode a value as ``json.loads`` gives it, every object as a record.
-
-    The bytes are those of msgpackr. Integers beyond 32 bits become floats, which is how JavaScript
-    has them.
-    """
-    writer = _Writer()
-    put, known = writer.tokens.append, writer.ids.get
-    waiting: list[Iterator[Any]] = []
-    items: Iterator[Any] = iter((value,))
-    while True:
-        for item in items:
-            kind = type(item)
-            if kind is str or (kind is int and (0 <= item < 64 or 128 <= item < 2**32)):
-                put(item)
-            elif kind is dict:
-                record_id = known(tuple(item))
-                put(record_id) if record_id is not None else writer.define(tuple(item))
-                waiting.append(items)
-                items = iter(item.values())
-                break
-            elif kind is list:
-                writer.put_array_head(len(item))
-                waiting.append(items)
-                items = iter(item)
-                break
-            elif kind is int:
-                writer.put_integer(item)
-            else:
-                put(item)
-        else:
-            if not waiting:
-                return writer.finish()
-            items = waiting.pop()
 
 
 class _Record(NamedTuple):
@@ -260,7 +176,7 @@ class _Reader:
     def _extension(self) -> None:
         kind, detail = self._data[self._at], self._data[self._at + 1]
         self._at += 2
-        if kind == _DEFINITION and _FIRST_ID <= detail <= _LAST_ID:
+        if kind == DEFINITION and FIRST_ID <= detail <= LAST_ID:
             self._records[detail] = record = self._definition()
             self._open_record(record)
         elif kind == 0:
@@ -346,60 +262,6 @@ class _Reader:
         return number
 
 
-class _Writer:
-    """Collects what msgspec encodes in one call: a record is nothing but a run of tokens.
-
-    Its id is the byte of a small integer, its definition an extension and an array of strings.
-    What is left to write by hand are the heads of arrays, and the integers that look like ids.
-    """
-
-    __slots__ = ("_keys", "_next", "_parts", "ids", "tokens")
-
-    def __init__(self) -> None:
-        self.tokens: list[Any] = []
-        self.ids: dict[tuple[str, ...], int] = {}
-        self._parts: list[bytes] = []
-        self._keys: dict[int, tuple[str, ...]] = {}
-        self._next = _FIRST_ID
-
-    def define(self, keys: tuple[str, ...]) -> None:
-        """Write the head of a record whose keys are new to the message."""
-        record_id = self._next
-        self._next = _FIRST_ID if record_id == _LAST_ID else record_id + 1
-        if record_id in self._keys:
-            del self.ids[self._keys[record_id]]  # all ids are given: the oldest goes
-        self.ids[keys] = record_id
-        self._keys[record_id] = keys
-        self.tokens += Ext(_DEFINITION, bytes((record_id,))), keys
-
-    def put_array_head(self, length: int) -> None:
-        """Write what stands before the items of an array."""
-        self._put_bytes(_array_head(length))
-
-    def put_integer(self, number: int) -> None:
-        """Write an integer so that it is no record's id, and no BigInt where it is read."""
-        if _FIRST_ID <= number <= _LAST_ID:
-            self._put_bytes(bytes((0xCC, number)))
-        elif -(2**31) <= number < 2**32:
-            self.tokens.append(number)
-        else:
-            self.tokens.append(_as_float(number))
-
-    def finish(self) -> bytes:
-        """All that was written."""
-        self._flush()
-        return b"".join(self._parts)
-
-    def _put_bytes(self, data: bytes) -> None:
-        self._flush()
-        self._parts.append(data)
-
-    def _flush(self) -> None:
-        if self.tokens:
-            self._parts.append(_run_of(self.tokens))
-            self.tokens.clear()
-
-
 def _integer(number: int) -> str:
     if abs(number) > MAX_SAFE_INTEGER:
         raise RecordsError(f"the integer {number} is above 2^53 - 1")
@@ -426,46 +288,3 @@ def _quote_surrogates(data: bytes) -> str:
         return encode_basestring_ascii(data.decode(errors="surrogatepass"))
     except UnicodeDecodeError:
         raise RecordsError("a string that is not UTF-8") from None
-
-
-def _run_of(tokens: list[Any]) -> bytes:
-    try:
-        return _msgpack.encode(tokens)[len(_array_head(len(tokens))) :]
-    except UnicodeEncodeError:
-        return b"".join(map(_token, tokens))  # one of them has a lone surrogate
-
-
-def _token(token: Any) -> bytes:
-    match token:
-        case str():
-            return _string(token)
-        case tuple():
-            return _array_head(len(token)) + b"".join(map(_string, token))
-    return _msgpack.encode(token)
-
-
-def _string(text: str) -> bytes:
-    data = text.encode(errors="surrogatepass")
-    size = len(data)
-    if size < 0x20:
-        return bytes((0xA0 | size,)) + data
-    if size < 0x100:
-        return bytes((0xD9, size)) + data
-    if size < 0x10000:
-        return b"\xda" + _UINT16.pack(size) + data
-    return b"\xdb" + _UINT32.pack(size) + data
-
-
-def _array_head(length: int) -> bytes:
-    if length < 0x10:
-        return bytes((0x90 | length,))
-    if length < 0x10000:
-        return b"\xdc" + _UINT16.pack(length)
-    return b"\xdd" + _UINT32.pack(length)
-
-
-def _as_float(number: int) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
