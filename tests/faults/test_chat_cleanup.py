@@ -48,7 +48,7 @@ async def test_a_killed_clean_up_takes_nothing_live_and_brings_nothing_back(
     chance = random.Random(41)
 
     async with ChatClient(either_site, create_token(either_site)) as client:
-        with closing(_connect(either_site)) as database:
+        with closing(connect(either_site)) as database:
             await _store(client, old)
             _expire(database)
             await _store(client, live)
@@ -114,7 +114,7 @@ async def _watch(
     return looks
 
 
-def _connect(site: SiteProcess) -> Any:
+def connect(site: SiteProcess) -> Any:
     """A connection of the test's own to the site's database."""
     url = site.environment().get("DATABASE_URL")
     if url is not None:
