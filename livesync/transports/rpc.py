@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -152,7 +153,11 @@ class StoreRpc:
         if caller in self._live:
             self._live[caller].close()  # who pulls again has given up the last one
         self._live[caller] = live
-        live.go_on()
+        live.go_on().add_done_callback(partial(self._forget, caller, live))
+
+    def _forget(self, caller: str, live: "LiveCall", _: object) -> None:
+        if self._live.get(caller) is live:
+            del self._live[caller]
 
     async def _hand_over(self, update: str) -> None:
         if self._take_object is not None:
@@ -194,9 +199,10 @@ class LiveCall:
         self.has_failed = found is not None
         yield rpc.exit_success(request_id) if found is None else rpc.exit_fail(request_id, found)
 
-    def go_on(self) -> None:
-        """Hand over what comes from now on."""
+    def go_on(self) -> "asyncio.Task[None]":
+        """Hand over what comes from now on, in a task that ends with the live pull."""
         self._delivering = asyncio.create_task(self._deliver())
+        return self._delivering
 
     def close(self) -> None:
         """Read and hand over nothing more."""

@@ -393,6 +393,20 @@ async def test_a_taker_that_fails_ends_its_live_pull(
     assert "the taker is broken" in caplog.text
 
 
+@only_sqlite
+async def test_of_a_live_pull_that_has_ended_nothing_is_kept(
+    subscriber: Subscriber, client: RpcClient, store: Store
+) -> None:
+    await client.push(make_events(1))
+    for number in range(3):
+        await subscriber.client.pull_live(caller=f"caller {number}")
+    assert len(subscriber.stub._live) == 3
+
+    await get_readers().run(stores.reset_store, store.id)
+
+    await until(lambda: not subscriber.stub._live)
+
+
 async def test_a_reset_ends_a_live_pull(
     subscriber: Subscriber, client: RpcClient, store: Store
 ) -> None:
