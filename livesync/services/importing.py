@@ -7,25 +7,22 @@ written, because the store is served already, the whole file is checked before t
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import NamedTuple
 
 from groundwork.connections import refuse_inside_atomic
 from groundwork.visible_text import visible
-from livesync.conf import get_settings
 from livesync.moving.errors import FileRefusedError
 from livesync.moving.opening import open_source
 from livesync.moving.source import Origin, Source
-from livesync.protocol.errors import LivesyncError, ServerAheadError
+from livesync.protocol.errors import ServerAheadError
 from livesync.protocol.events import Event
-from livesync.protocol.search_params import is_store_id
 from livesync.services.hints import Hint
 from livesync.services.history import pieces
+from livesync.services.import_target import ImportRefusedError, ImportRequest, Target, find_target
 from livesync.services.limits import get_limits
 from livesync.services.stores import tell_everybody
 from livesync.storage import get_engine
-from livesync.storage.backend_id import is_backend_id, new_backend_id
-from livesync.storage.engine import LoggedEvent, StoreDetails, TimedEvent
+from livesync.storage.engine import LoggedEvent, TimedEvent
 
 logger = logging.getLogger(__name__)
 
@@ -38,34 +35,6 @@ Progress = Callable[[int, float], object]
 """Told the number of events that were read, and the share of the file, from 0 to 1."""
 
 
-class ImportRefusedError(LivesyncError):
-    """The file is sound, but what is stored here, or what was asked for, does not fit it."""
-
-
-class ImportRequest(NamedTuple):
-    """What is to be imported.
-
-    Attributes:
-        path: the file.
-        store_id: which store of the file; None for the only one.
-        target: its id here; None for the same.
-        context: the file of the store's Durable Object, where its events are in D1.
-        backend_id: the history's identity, where the file does not say it.
-        is_new_history: give it a new identity if nobody says which it has; clients start over.
-        beyond_head: take also the events above the head that the file's own server knows.
-        restart: forget what an import that was cut off has left.
-    """
-
-    path: Path
-    store_id: str | None = None
-    target: str | None = None
-    context: Path | None = None
-    backend_id: str | None = None
-    is_new_history: bool = False
-    beyond_head: bool = False
-    restart: bool = False
-
-
 class Imported(NamedTuple):
     """What an import has come to, or would; ``added`` of the events were not there before."""
 
@@ -75,15 +44,6 @@ class Imported(NamedTuple):
     event_count: int
     added: int
     origin: Origin
-
-
-class _Target(NamedTuple):
-    """The store here, as it was found: ``stored`` is what it has, if it exists."""
-
-    store_id: str
-    backend_id: str
-    stored: StoreDetails | None
-    is_served: bool
 
 
 def import_store(
@@ -112,7 +72,7 @@ def import_store(
     refuse_inside_atomic("livesync")
     with _open(request) as source:
         origin = source.origin
-        target = _find_target(request, origin)
+        target = find_target(request, origin)
     for note in origin.notes:
         tell(note)
     if is_dry_run or target.is_served:
@@ -122,9 +82,7 @@ def import_store(
     return _import(request, target, origin, progress)
 
 
-def _import(
-    request: ImportRequest, target: _Target, origin: Origin, progress: Progress
-) -> Imported:
+def _import(request: ImportRequest, target: Target, origin: Origin, progress: Progress) -> Imported:
     engine = get_engine()
     store_id, backend_id = target.store_id, target.backend_id
     engine.begin_adoption(store_id, backend_id, replace_empty=True)
@@ -161,69 +119,6 @@ def _open(request: ImportRequest) -> AbstractContextManager[Source]:
     )
 
 
-def _find_target(request: ImportRequest, origin: Origin) -> _Target:
-    store_id = _target_id(request, origin)
-    engine = get_engine()
-    if request.restart:
-        engine.drop_adoption(store_id)
-    stored = engine.inspect(store_id)
-    is_served = bool(engine.states([store_id]))
-    backend_id = _backend_id(request, origin, stored)
-    if stored is not None and stored.backend_id != backend_id and not _is_free(stored, is_served):
-        raise ImportRefusedError(_other_history(stored, backend_id, is_served=is_served))
-    return _Target(store_id, backend_id, stored, is_served)
-
-
-def _target_id(request: ImportRequest, origin: Origin) -> str:
-    if request.store_id is not None and origin.store_id not in (None, request.store_id):
-        raise FileRefusedError(
-            f"it is of store {visible(origin.store_id or '')}, not of {visible(request.store_id)}; "
-            "--to imports it under another id"
-        )
-    store_id = request.target or request.store_id or origin.store_id
-    max_bytes = get_settings().store_id_max_bytes
-    if store_id is None or not is_store_id(store_id, max_bytes=max_bytes):
-        raise ImportRefusedError(
-            f"{visible(store_id or '')!r} is no store id: 1 to {max_bytes} bytes without control "
-            "characters"
-        )
-    return store_id
-
-
-def _backend_id(request: ImportRequest, origin: Origin, stored: StoreDetails | None) -> str:
-    said = origin.backend_id
-    if said is not None and request.backend_id not in (None, said):
-        raise ImportRefusedError(f"the file says that its backend id is {said}")
-    backend_id = said or request.backend_id
-    if backend_id is None and request.is_new_history:
-        return stored.backend_id if stored is not None else new_backend_id()
-    if backend_id is None:
-        raise ImportRefusedError(
-            "nobody says which backend id the history has: with another one every client starts "
-            "over. Give --context or --backend-id, or --new-backend-id if they may"
-        )
-    if not is_backend_id(backend_id):
-        raise ImportRefusedError(f"{visible(backend_id[:128])!r} is no backend id")
-    return backend_id
-
-
-def _is_free(stored: StoreDetails, is_served: bool) -> bool:
-    return is_served and stored.event_count == 0
-
-
-def _other_history(stored: StoreDetails, backend_id: str, *, is_served: bool) -> str:
-    store_id = visible(stored.store_id)
-    if not is_served:
-        return (
-            f"an import of store {store_id} that was cut off had the backend id "
-            f"{stored.backend_id}, this one has {backend_id}; --restart forgets the other one"
-        )
-    return (
-        f"store {store_id} has another history here: backend id {stored.backend_id}, "
-        f"{stored.event_count:,} events; the file has {backend_id}"
-    )
-
-
 class _Found(NamedTuple):
     """What one reading of the file has come to."""
 
@@ -234,7 +129,7 @@ class _Found(NamedTuple):
 
 def _read_through(
     request: ImportRequest,
-    target: _Target,
+    target: Target,
     write: Callable[[list[TimedEvent]], object],
     progress: Progress,
 ) -> _Found:
@@ -252,7 +147,7 @@ def _read_through(
 
 
 def _compare(
-    source: Source, events: Iterator[TimedEvent], target: _Target, progress: Progress
+    source: Source, events: Iterator[TimedEvent], target: Target, progress: Progress
 ) -> tuple[int, int]:
     """Check that the file begins with what is stored; the last number of that, and how many."""
     head = count = 0
@@ -282,7 +177,7 @@ def _is_same(stored: LoggedEvent, found: TimedEvent, *, with_time: bool) -> bool
     return event == found.event and (stored.created_at == found.created_at or not with_time)
 
 
-def _difference(target: _Target, stored: LoggedEvent, found: TimedEvent | None) -> str:
+def _difference(target: Target, stored: LoggedEvent, found: TimedEvent | None) -> str:
     store_id = visible(target.store_id)
     remedy = "" if target.is_served else "; --restart forgets what that import has left"
     who = "" if target.is_served else " an import that was cut off has left there"
@@ -322,7 +217,7 @@ def _check_head(head: int, origin: Origin, *, beyond_head: bool) -> None:
         )
 
 
-def _result(target: _Target, found: _Found, origin: Origin) -> Imported:
+def _result(target: Target, found: _Found, origin: Origin) -> Imported:
     return Imported(
         target.store_id, target.backend_id, found.head, found.event_count, found.added, origin
     )

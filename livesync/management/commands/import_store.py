@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from groundwork.visible_text import visible
 from livesync.management.progress import Progress
 from livesync.protocol.errors import LivesyncError
-from livesync.services.importing import Imported, ImportRequest, import_store
+from livesync.services.import_target import ImportRequest
+from livesync.services.importing import Imported, import_store
 
 
 class Command(BaseCommand):

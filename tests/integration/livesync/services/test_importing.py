@@ -11,7 +11,8 @@ from livesync.moving.errors import FileRefusedError
 from livesync.protocol.errors import StoreArrivingError
 from livesync.services import importing
 from livesync.services.exporting import FORMATS, HistoryEndedError, export_store
-from livesync.services.importing import Imported, ImportRefusedError, ImportRequest, import_store
+from livesync.services.import_target import ImportRefusedError, ImportRequest
+from livesync.services.importing import Imported, import_store
 from livesync.services.stores import reset_store
 from livesync.services.verify import verify_store
 from livesync.storage.database import DatabaseEngine
