@@ -29,6 +29,9 @@ from tests.storage import ALIAS, STORE, details, numbers, push, read, rows, run_
 
 NAMES = (Place.FILES, Place.DATABASE)
 
+ENOUGH = 2_000
+"""Most pushes while a store moves; on a slow machine the moves could take very many."""
+
 
 @pytest.fixture
 def site(engine: Engine, tmp_path: Path) -> Iterator[RoutedEngine]:
@@ -265,7 +268,7 @@ def test_nothing_is_lost_or_doubled_while_others_push(
                 is_moved.set()
             return
         head = 50
-        while not is_moved.is_set():
+        while not is_moved.is_set() and len(accepted) < ENOUGH:
             state = other.states([STORE]).get(STORE)
             head = state.head if state else head
             (outcome,) = other.commit([Append(STORE, backend_id, make_events(2, after=head))])
