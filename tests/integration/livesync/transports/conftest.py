@@ -10,6 +10,7 @@ from livesync.transports.routing import websocket_application
 from syncsite.sync_handler import SyncHandler
 from tests.clients import HttpClient, SyncClient
 from tests.integration.livesync.conftest import Store
+from tests.integration.livesync.transports.peers import Dial
 from tests.storage import STORE
 
 Tune = Callable[..., None]
@@ -50,3 +51,10 @@ async def connect(store: Store) -> AsyncIterator[Connect]:
 def http(store: Store) -> HttpClient:
     """A client over HTTP on the store."""
     return HttpClient(SyncHandler(), store.id)
+
+
+@pytest.fixture(params=["ws", "http", "rpc"])
+async def dial(request: pytest.FixtureRequest, store: Store) -> AsyncIterator[Dial]:
+    dial = Dial(request.param)
+    yield dial
+    await dial.hang_up()
