@@ -35,6 +35,29 @@ class EventCheck:
         self.count = 0
         self.head = 0
 
+    def take_columns(
+        self,
+        seq_num: object,
+        parent_seq_num: object,
+        name: object,
+        args: object,
+        client_id: object,
+        session_id: object,
+        created_at: object,
+    ) -> TimedEvent:
+        """``take`` for the columns of a table, which may be of any type.
+
+        Raises:
+            UnsoundError: one is of another type, or as in ``take``.
+        """
+        if not (
+            type(seq_num) is type(parent_seq_num) is int
+            and type(name) is type(client_id) is type(session_id) is type(created_at) is str
+            and (args is None or type(args) is str)
+        ):
+            raise UnsoundError("a value is of another type than it has to be")
+        return self.take(seq_num, parent_seq_num, name, args, client_id, session_id, created_at)
+
     def take(
         self,
         seq_num: int,

@@ -202,24 +202,9 @@ class SqlDumpSource:
             raise self._text.refused(f"a value that no dump has: replace of {sought[:40]!r}")
         return inner.replace(sought, chr(int(rest[2]))), rest.end()
 
-    def _sound(
-        self,
-        seq_num: _Cell,
-        parent: _Cell,
-        name: _Cell,
-        args: _Cell,
-        client_id: _Cell,
-        session_id: _Cell,
-        created_at: _Cell,
-    ) -> TimedEvent:
+    def _sound(self, *cells: _Cell) -> TimedEvent:
         try:
-            if not (
-                type(seq_num) is type(parent) is int
-                and type(name) is type(client_id) is type(session_id) is type(created_at) is str
-                and (args is None or type(args) is str)
-            ):
-                raise UnsoundError("a value is of another type than it has to be")
-            return self._check.take(seq_num, parent, name, args, client_id, session_id, created_at)
+            return self._check.take_columns(*cells)
         except UnsoundError as error:
             raise self._text.refused(str(error)) from None
 

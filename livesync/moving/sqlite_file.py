@@ -100,15 +100,8 @@ class SqliteSource:
         return _origin(store_id, found, context)
 
     def _sound(self, row: tuple[object, ...]) -> TimedEvent:
-        seq_num, parent, name, args, client_id, session_id, created_at = row
         try:
-            if not (
-                type(seq_num) is type(parent) is int
-                and type(name) is type(client_id) is type(session_id) is type(created_at) is str
-                and (args is None or type(args) is str)
-            ):
-                raise UnsoundError("a value is of another type than it has to be")
-            return self._check.take(seq_num, parent, name, args, client_id, session_id, created_at)
+            return self._check.take_columns(*row)
         except UnsoundError as error:
             raise FileRefusedError(str(error), place=self._place()) from None
 
