@@ -239,9 +239,9 @@ class LiveCall:
             try:
                 await self._pull.read()
                 return
-            except (StorageUnavailableError, CommitUnknownError) as error:
-                # told, it would end the client's syncing for good; and it passes
-                logger.warning("a pull of store %r failed: %s", self._pull.store_id, error)
+            except (StorageUnavailableError, CommitUnknownError):
+                # told, it would end the client's syncing for good; and it passes. The storage has
+                # logged it, not once for each try of each pull
                 self._pull.mark_dirty()
             await asyncio.sleep(_AGAIN_EVERY_S)
 
