@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.conftest import Figure
 from tests.faults.conftest import StartSites
+from tests.faults.kills import run_under_kills
 from tests.history.workload import Plan, Progress, run_workload
 from tests.site_process import SiteProcess
 
@@ -14,21 +15,10 @@ async def test_a_killed_server_keeps_all_that_it_acknowledged(
     site: SiteProcess, figure: Figure, history_file: Path
 ) -> None:
     kills, pushes = figure(usually=10, drill=50), figure(usually=2_000, drill=10_000)
-    chance = random.Random(1)
 
-    async def kill_and_restart(progress: Progress) -> None:
-        for number in range(kills):
-            await progress.reach(pushes * number // kills)
-            await asyncio.sleep(chance.uniform(0.1, 0.5))  # any moment of the pushes
-            await asyncio.to_thread(site.kill)
-            await asyncio.to_thread(site.start)
-
-    plan = Plan(
-        urls=(site.http_url,),
-        acked_pushes=pushes,
-        deadline_s=figure(usually=600, drill=3_600),
+    outcome = await run_under_kills(
+        site, kills=kills, pushes=pushes, seed=1, figure=figure, history_file=history_file
     )
-    outcome = await run_workload(plan, faults=kill_and_restart, history_file=history_file)
 
     assert outcome.findings() == []
     assert outcome.counts()["push info"] > 0  # so some were killed in the middle

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Figure
 from tests.faults.conftest import ENVIRONMENT
+from tests.faults.kills import run_under_kills
 from tests.history.workload import Plan, Progress, run_workload
 from tests.servers import PostgresServer, ValkeyServer
 from tests.site_process import MANAGE, SiteProcess, site_database
@@ -73,7 +74,7 @@ async def test_no_event_is_lost_or_doubled_while_stores_move(
 
 
 @pytest.mark.drill
-async def test_nor_on_postgresql(
+async def test_no_event_is_lost_or_doubled_while_stores_move_on_postgresql(
     valkey_server: ValkeyServer,
     postgres_server: PostgresServer,
     figure: Figure,
@@ -92,23 +93,11 @@ async def test_a_site_on_files_keeps_all_that_it_acknowledged(
     figure: Figure, history_file: Path
 ) -> None:
     kills, pushes = figure(usually=1, drill=50), figure(usually=150, drill=10_000)
-    chance = random.Random(4)
 
     with SiteProcess(environment=ENVIRONMENT | {"SYNCSITE_ENGINE": "files"}) as site:
-
-        async def kill_and_restart(progress: Progress) -> None:
-            for number in range(kills):
-                await progress.reach(pushes * number // kills + 10)
-                await asyncio.sleep(chance.uniform(0.1, 0.5))  # any moment of the pushes
-                await asyncio.to_thread(site.kill)
-                await asyncio.to_thread(site.start)
-
-        plan = Plan(
-            urls=(site.http_url,),
-            acked_pushes=pushes,
-            deadline_s=figure(usually=600, drill=3_600),
+        outcome = await run_under_kills(
+            site, kills=kills, pushes=pushes, seed=4, figure=figure, history_file=history_file
         )
-        outcome = await run_workload(plan, faults=kill_and_restart, history_file=history_file)
 
         assert outcome.findings() == []
         assert len(list((site.data_directory / "stores").glob("??/*.sqlite3"))) == 2
