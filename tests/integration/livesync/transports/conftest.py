@@ -27,6 +27,21 @@ def tune(settings: Settings) -> Tune:
     return tune
 
 
+@pytest.fixture
+def choose(tune: Tune) -> Tune:
+    """Chooses kinds of credential, and whatever else goes with them."""
+
+    def choose(*kinds: str, **more: Any) -> None:
+        tune(
+            hooks="livesync.auth.hooks.AuthHooks",
+            auth=kinds,
+            allowed_origins=("https://app.example",),
+            **more,
+        )
+
+    return choose
+
+
 @pytest.fixture(autouse=True)
 def _open_to_all(tune: Tune) -> None:
     tune(hooks="livesync.hooks.OpenHooks")

@@ -49,21 +49,6 @@ def _users(transactional_db: None) -> None:
     """Users may be written; before ``store``, which exchanges the other database."""
 
 
-@pytest.fixture
-def choose(tune: Tune) -> Tune:
-    """Chooses kinds of credential, and whatever else goes with them."""
-
-    def choose(*kinds: str, **more: Any) -> None:
-        tune(
-            hooks="livesync.auth.hooks.AuthHooks",
-            auth=kinds,
-            allowed_origins=("https://app.example",),
-            **more,
-        )
-
-    return choose
-
-
 @pytest.fixture(params=["payload", "header"])
 def give(request: pytest.FixtureRequest) -> Give:
     """A way to send a token."""

@@ -75,20 +75,6 @@ def sweeper(monkeypatch: pytest.MonkeyPatch) -> Sweeper:
     return sweeper
 
 
-@pytest.fixture
-def choose(tune: Tune) -> Tune:
-    def choose(*kinds: str, **more: Any) -> None:
-        tune(
-            hooks="livesync.auth.hooks.AuthHooks",
-            auth=kinds,
-            allowed_origins=("https://app.example",),
-            auth_recheck_s=30.0,
-            **more,
-        )
-
-    return choose
-
-
 async def _in_thread(work: Callable[[], Any]) -> Any:
     return await threads.get_threads().run(work)
 
