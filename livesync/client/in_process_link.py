@@ -3,7 +3,6 @@
 What goes in and out is the same text as on a wire, read and checked by the same code.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -20,6 +19,7 @@ from livesync.protocol.events import Cursor, Event
 from livesync.services.hub import get_hub
 from livesync.services.limits import get_limits
 from livesync.services.live_pull import LivePull
+from livesync.services.outlet import ReadingOutlet
 from livesync.services.pull import read_pages
 from livesync.services.push import push as push_batch
 
@@ -102,44 +102,19 @@ class InProcessLink:
             outlet.stop()
 
 
-class _Outlet:
+class _Outlet(ReadingOutlet):
     """Where a live pull of this process's hub puts its chunks."""
 
     def __init__(self, store_id: str, cursor: Cursor | None) -> None:
+        super().__init__()
         self.call = Call("")
         self.pull = LivePull(store_id, cursor, self)
-        self._turn = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Read what is stored; every commit from here on is told."""
-        get_hub().join(self.pull)
-        self.read_again()
-
-    def stop(self) -> None:
-        """Hear and read nothing more."""
-        get_hub().leave(self.pull)
-        if self._task is not None:
-            self._task.cancel()
 
     def send_chunk(self, values: str) -> None:
         if not self.call.put(_as_values(values)):
             self.call.end(overfull())
 
-    def is_writable(self) -> bool:
-        return True
-
-    async def wait_until_writable(self) -> None:
-        """There is no connection that could be full; what is not acknowledged is bounded."""
-
-    @property
-    def turn(self) -> asyncio.Lock:
-        return self._turn
-
-    def read_again(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._read())
-
-    async def _read(self) -> None:
+    async def read(self) -> None:
         try:
             await self.pull.read()
         except Exception as error:

@@ -3,13 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from random import random
 
 from groundwork.frames import (
-    INTERNAL,
     POLICY,
     RESTART,
     SWEEP_EVERY_S,
@@ -29,7 +27,6 @@ from livesync.protocol.errors import (
     LivesyncError,
     RefusedError,
     ServerAheadError,
-    StorageUnavailableError,
 )
 from livesync.protocol.messages import PUSH_ACK
 from livesync.protocol.rpc import Ack, Interrupt, Ping, RequestId
@@ -37,11 +34,11 @@ from livesync.protocol.search_params import Transport
 from livesync.protocol.session import Session
 from livesync.services.announcer import announce
 from livesync.services.connection import Connection
-from livesync.services.hub import get_hub
 from livesync.services.limits import get_limits
 from livesync.signals import client_connected, client_disconnected
 from livesync.storage.engine import Appended
 from livesync.transports.access import AccessRefusedError, check_access, read_sync_request
+from livesync.transports.open_pull import OpenPull
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +102,7 @@ class SyncConsumer(FrameConsumer):
 
     def closed(self) -> None:
         for open_pull in tuple(self._pulls.values()):
-            open_pull.forget()
+            open_pull.stop()
         announce(
             client_disconnected,
             type(self),
@@ -234,85 +231,6 @@ class UpdatesConsumer(SyncConsumer):
     """The same for those who call by RPC: a chunk of a live pull is what their callback takes."""
 
     transport: Transport = "rpc"
-
-
-class OpenPull:
-    """One pull request of a socket: frames its chunks, ends it."""
-
-    __slots__ = ("_consumer", "_head", "_request", "_task", "pull")
-
-    def __init__(self, consumer: SyncConsumer, request: Pull) -> None:
-        self.pull = consumer.connection.live_pull(request, self)
-        self._consumer = consumer
-        self._request = request
-        self._head = rpc.chunk_head(request.request_id)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Read what is stored; a live pull is told of every commit from here on."""
-        if self._consumer.connection.asks_before_pull:
-            self._task = self._consumer.spawn(self._answer(self._ask_and_read))
-        else:
-            self._join()
-            self.read_again()
-
-    def send_chunk(self, values: str) -> None:
-        self._consumer.send_now(self._head + values + rpc.CHUNK_TAIL)
-
-    def is_writable(self) -> bool:
-        return self._consumer.is_writable
-
-    async def wait_until_writable(self) -> None:
-        await self._consumer.wait_until_writable()
-
-    @property
-    def turn(self) -> asyncio.Lock:
-        return self._consumer.turn
-
-    def read_again(self) -> None:
-        self._task = self._consumer.spawn(self._answer(self._read))
-
-    def finish(self, last_frame: str) -> None:
-        """Send the last frame of this request and forget it."""
-        self._consumer.send_now(last_frame)
-        self.forget()
-
-    def forget(self) -> None:
-        """Read and send nothing more."""
-        get_hub().leave(self.pull)
-        self._consumer.forget(self._request.request_id)
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-
-    def _join(self) -> None:
-        if self._request.live:
-            get_hub().join(self.pull)
-
-    async def _ask_and_read(self) -> None:
-        await self._consumer.connection.before_pull(self._request)
-        self._join()
-        await self._read()
-
-    async def _read(self) -> None:
-        if self._request.live:
-            await self.pull.read()
-            self._task = None
-        else:
-            await self.pull.read_once()
-            self.finish(rpc.exit_success(self._request.request_id))
-
-    async def _answer(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except (StorageUnavailableError, CommitUnknownError) as error:
-            # UnknownError would end the client's syncing for good; a closed socket is tried again
-            logger.warning("a pull of store %r failed: %s", self.pull.store_id, error)
-            self._consumer.close(TRY_LATER)
-        except LivesyncError as error:
-            self.finish(rpc.exit_fail(self._request.request_id, error))
-        except Exception:
-            logger.exception("a pull of store %r failed", self.pull.store_id)
-            self._consumer.close(INTERNAL)
 
 
 async def drain(timeout_s: float) -> None:

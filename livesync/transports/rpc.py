@@ -29,7 +29,7 @@ from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageU
 from livesync.protocol.records import RecordsError
 from livesync.protocol.rpc import Malformed, Message
 from livesync.services.connection import Connection
-from livesync.services.hub import get_hub
+from livesync.services.outlet import ReadingOutlet
 from livesync.transports.answers import Asked, carry_out, read_calls, speaks_for_another
 
 logger = logging.getLogger(__name__)
@@ -166,21 +166,20 @@ class StoreRpc:
             await self._take_bytes(pack(update), self.context.store_id)
 
 
-class LiveCall:
+class LiveCall(ReadingOutlet):
     """One live pull by RPC: what is stored goes into a stream, what comes then to its taker."""
 
     def __init__(
         self, connection: Connection, request: Pull, hand_over: Callable[[str], Awaitable[None]]
     ) -> None:
-        self.turn = asyncio.Lock()
+        super().__init__()
         self.has_failed = False
         self._connection = connection
         self._request = request
         self._hand_over = hand_over
-        self._pull = connection.live_pull(request, self)
+        self.pull = connection.live_pull(request, self)
         # pages; None where nothing is left to be read; an error that ends it
         self._found: asyncio.Queue[str | Exception | None] = asyncio.Queue()
-        self._reading: asyncio.Task[None] | None = None
         self._delivering: asyncio.Task[None] | None = None
 
     async def stored(self) -> AsyncIterator[str]:
@@ -191,11 +190,10 @@ class LiveCall:
         except LivesyncError as error:
             self._found.put_nowait(error)
         else:
-            get_hub().join(self._pull)
-            self.read_again()
+            self.start()
         while isinstance(found := await self._found.get(), str):
             yield rpc.rpc_chunk(request_id, found)
-            self._pull.ack()
+            self.pull.ack()
         self.has_failed = found is not None
         yield rpc.exit_success(request_id) if found is None else rpc.exit_fail(request_id, found)
 
@@ -206,30 +204,20 @@ class LiveCall:
 
     def close(self) -> None:
         """Read and hand over nothing more."""
-        get_hub().leave(self._pull)
-        for task in (self._reading, self._delivering):
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
+        self.stop()
+        if self._delivering is not None and self._delivering is not asyncio.current_task():
+            self._delivering.cancel()
 
     def send_chunk(self, values: str) -> None:
         self._found.put_nowait(values)
 
-    def is_writable(self) -> bool:
-        return True
-
-    async def wait_until_writable(self) -> None:
-        """It always is: what is not acknowledged is bounded."""
-
-    def read_again(self) -> None:
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
+    async def read(self) -> None:
         try:
             await self._read_until_live()
         except LivesyncError as error:
             self._found.put_nowait(error)
         except Exception as error:
-            logger.exception("a pull of store %r failed", self._pull.store_id)
+            logger.exception("a pull of store %r failed", self.pull.store_id)
             self._found.put_nowait(error)
         else:
             self._found.put_nowait(None)
@@ -237,12 +225,12 @@ class LiveCall:
     async def _read_until_live(self) -> None:
         while True:
             try:
-                await self._pull.read()
+                await self.pull.read()
                 return
             except (StorageUnavailableError, CommitUnknownError):
                 # told, it would end the client's syncing for good; and it passes. The storage has
                 # logged it, not once for each try of each pull
-                self._pull.mark_dirty()
+                self.pull.mark_dirty()
             await asyncio.sleep(_AGAIN_EVERY_S)
 
     async def _deliver(self) -> None:
@@ -251,11 +239,11 @@ class LiveCall:
             while not isinstance(found := await self._found.get(), Exception):
                 if found is not None:
                     await self._hand_over(rpc.chunk(request_id, found))
-                    self._pull.ack()
+                    self.pull.ack()
             await self._hand_over(rpc.exit_fail(request_id, found))
         except Exception:
             # to go on would leave a gap, to repeat could double what was taken
-            logger.exception("an update of store %r could not be handed over", self._pull.store_id)
+            logger.exception("an update of store %r could not be handed over", self.pull.store_id)
         finally:
             self.close()
 

@@ -440,7 +440,7 @@ async def test_a_live_pull_survives_a_database_that_was_away(
     is_away.set()
     await store.push_elsewhere(make_events(2, after=1))
     (live,) = subscriber.stub._live.values()
-    live._pull.mark_dirty()
+    live.pull.mark_dirty()
     await until(lambda: bool(faults))
     is_away.clear()
 
