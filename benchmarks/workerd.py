@@ -29,11 +29,14 @@ class WorkerdServer(ServerProcess):
     configuration: ClassVar[Path]
     """The worker's ``.capnp`` file."""
 
+    options: ClassVar[tuple[str, ...]] = ()
+    """What workerd is told besides."""
+
     def command(self) -> Sequence[str]:
         storage = self.directory / "storage"
         storage.mkdir(exist_ok=True)
         return [
-            *(str(_workerd(self.node_package)), "serve", str(self.configuration)),
+            *(str(_workerd(self.node_package)), "serve", str(self.configuration), *self.options),
             f"--socket-addr=http={LOOPBACK}:{self.port}",
             f"--directory-path=storage={storage}",
         ]

@@ -1,9 +1,10 @@
-"""A store moves from the published worker to this server and back; LiveStore's command line."""
+"""Stores move from the published worker to this server and back; LiveStore's command line."""
 
 import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from tests.docs import sync_http
 from tests.docs.pages import page
 from tests.e2e.conftest import StoreProcesses
 from tests.e2e.node_clients import (
+    NodeStoreApp,
     SyncWorker,
+    SyncWorkerOnD1,
     ensure_cloudflare,
     note_created,
     note_edited,
@@ -47,8 +50,9 @@ def _packages() -> None:
 
 
 @pytest.fixture
-def worker() -> Iterator[SyncWorker]:
-    worker = SyncWorker()
+def worker(request: pytest.FixtureRequest) -> Iterator[SyncWorker]:
+    """The published worker, of the kind that a test asks for."""
+    worker: SyncWorker = getattr(request, "param", SyncWorker)()
     worker.start()
     yield worker
     worker.close()
@@ -87,6 +91,21 @@ def backend_id_as_the_page_asks(site: SiteProcess, store_id: str) -> str:
     return told
 
 
+def strict_app(
+    store_processes: StoreProcesses, site: SiteProcess, store_id: str, directory: Path
+) -> AbstractAsyncContextManager[NodeStoreApp]:
+    """A client that keeps what it has, and stops for good if it is told to start over."""
+    return store_processes.first.app(
+        url=site.ws_url,
+        store_id=store_id,
+        transport="ws",
+        client_id="app",
+        directory=directory / "app",
+        on_backend_id_mismatch="shutdown",
+        on_sync_error="shutdown",
+    )
+
+
 def put_in_place(exported: Path, durable_object: Path) -> None:
     """Do what docs/moving.md says about the file of a Durable Object."""
     for suffix in ("-wal", "-shm"):
@@ -101,16 +120,7 @@ async def test_a_store_moves_here_and_back_under_a_client_that_stays(
     store_id: str,
     tmp_path: Path,
 ) -> None:
-    client = store_processes.first.app(
-        url=site.ws_url,
-        store_id=store_id,
-        transport="ws",
-        client_id="app",
-        directory=tmp_path / "app",
-        on_backend_id_mismatch="shutdown",
-        on_sync_error="shutdown",
-    )
-    async with client as app:
+    async with strict_app(store_processes, site, store_id, tmp_path) as app:
         await app.commit(note_created("1", "milk"), note_edited("1", "oat milk"))
         await app.wait_synced()
         before = pull(site, store_id)
@@ -147,6 +157,43 @@ async def test_a_store_moves_here_and_back_under_a_client_that_stays(
         "while nobody serves",
         "on the way back",
     ]
+
+
+@pytest.mark.parametrize("worker", [SyncWorkerOnD1], indirect=True)
+async def test_a_client_of_a_store_in_d1_goes_on_here_with_every_event(
+    worker: SyncWorkerOnD1,
+    site: SiteProcess,
+    store_processes: StoreProcesses,
+    store_id: str,
+    tmp_path: Path,
+) -> None:
+    created = make_event(1, name="v1.NoteCreated", args='{"id":"1","text":"milk"}')
+    push(site, store_id, wire_events([created]))
+    async with strict_app(store_processes, site, store_id, tmp_path) as app:
+        # on D1 the worker sends what is pushed during a client's first read twice, which ends it
+        await app.wait_rows(1)
+        await app.commit(note_edited("1", "oat milk"))
+        await app.wait_synced()
+        before = pull(site, store_id)
+        told = backend_id_as_the_page_asks(site, store_id)
+        worker.kill()
+        await app.commit(note_created("2", "while nobody serves"))
+        await app.wait_kept()
+    (database,), (durable_object,) = worker.databases(), worker.durable_objects()
+
+    context = ("--context", str(durable_object))
+    printed = site.manage("import_store", str(database), store_id, *context)
+    site.start()
+    async with strict_app(store_processes, site, store_id, tmp_path) as app:  # with what it kept
+        await app.wait_synced()
+        notes = await app.query()
+    here = pull(site, store_id)
+
+    assert f"got 2 events from the D1 database: 2 events, head 2, backend id {told}\n" in printed
+    assert before[1] == here[1] == told
+    assert here[0][:2] == before[0]
+    assert [item["eventEncoded"]["seqNum"] for item in here[0]] == [1, 2, 3]
+    assert [note["text"] for note in notes] == ["oat milk", "while nobody serves"]
 
 
 def test_the_command_line_exports_and_imports(own_site: SiteProcess, tmp_path: Path) -> None:

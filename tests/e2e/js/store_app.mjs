@@ -133,15 +133,18 @@ const status = () =>
     return { session: side(session), leader: side(leader), isConnected }
   })
 
-const waitSynced = () => {
+const waitUntil = (holds) => {
   const { session, leader } = syncStates()
   return Stream.mergeAll([Stream.void, session.changes, leader.changes], { concurrency: 'unbounded' }).pipe(
     Stream.mapEffect(status),
-    Stream.filter(({ session, leader }) => session.pending === 0 && leader.pending === 0),
+    Stream.filter(holds),
     Stream.runHead,
     Effect.map(Option.getOrThrow),
   )
 }
+
+const isKept = ({ session }) => session.pending === 0
+const isSynced = ({ session, leader }) => session.pending === 0 && leader.pending === 0
 
 serve({
   open,
@@ -149,7 +152,8 @@ serve({
     Effect.sync(() => app.store.commit(...batch.map(({ name, args }) => events[name](args)))),
   query: () => Effect.sync(() => app.store.query(allNotes)),
   waitRows: (args) => whileOpen(waitRows(args)),
-  waitSynced: () => whileOpen(waitSynced()),
+  waitKept: () => whileOpen(waitUntil(isKept)),
+  waitSynced: () => whileOpen(waitUntil(isSynced)),
   status,
   waitShutdown: () => Effect.map(Effect.exit(Deferred.await(app.ended)), whyEnded),
   shutdown: () => Effect.promise(() => app.store.shutdownPromise()),

@@ -7,7 +7,12 @@ with a full LiveStore store. Both live in Node processes (``../js/``) that speak
 own with them (``own_packages``).
 """
 
-from tests.e2e.node_clients.cloudflare import SyncWorker, ensure_cloudflare, run_command_line
+from tests.e2e.node_clients.cloudflare import (
+    SyncWorker,
+    SyncWorkerOnD1,
+    ensure_cloudflare,
+    run_command_line,
+)
 from tests.e2e.node_clients.install import ensure_installed
 from tests.e2e.node_clients.own_packages import ensure_own_packages
 from tests.e2e.node_clients.process import (
@@ -51,6 +56,7 @@ __all__ = [
     "StoreStatus",
     "SyncState",
     "SyncWorker",
+    "SyncWorkerOnD1",
     "Transport",
     "ensure_cloudflare",
     "ensure_installed",

@@ -33,7 +33,22 @@ class SyncWorker(WorkerdServer):
 
     def durable_objects(self) -> list[Path]:
         """The files of its Durable Objects, one for each store."""
-        return sorted((self.directory / "storage").glob("livestore-sync/*.sqlite"))
+        return self._files("livestore-sync")
+
+    def _files(self, directory: str) -> list[Path]:
+        return sorted((self.directory / "storage" / directory).glob("*.sqlite"))
+
+
+class SyncWorkerOnD1(SyncWorker):
+    """The same with ``storage: { _tag: 'd1' }``: the events of all stores are in one database."""
+
+    name = "worker-d1"
+    configuration = CLOUDFLARE / "d1.capnp"
+    options = ("--experimental",)  # miniflare's D1 asks for it
+
+    def databases(self) -> list[Path]:
+        """The files of D1 databases: the one, if it was ever used."""
+        return self._files("miniflare-D1DatabaseObject")
 
 
 def ensure_cloudflare() -> None:

@@ -159,6 +159,10 @@ class NodeStoreApp:
         notes: list[Note] = await self._process.call("waitRows", count=count)
         return notes
 
+    async def wait_kept(self) -> None:
+        """Return as soon as every event committed so far is in the app's own eventlog."""
+        await self._process.call("waitKept")
+
     async def wait_synced(self) -> StoreStatus:
         """Return as soon as the server has confirmed every event committed so far."""
         return StoreStatus.from_item(await self._process.call("waitSynced"))
