@@ -26,6 +26,7 @@ from livesync.protocol import records, rpc
 from livesync.protocol.binding import Binding
 from livesync.protocol.calls import RPC_PROCEDURES, Pull
 from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageUnavailableError
+from livesync.protocol.packed_pages import pack
 from livesync.protocol.records import RecordsError
 from livesync.protocol.rpc import Malformed, Message
 from livesync.services.connection import Connection
@@ -50,11 +51,6 @@ def read_messages(data: bytes) -> list[Message]:
     except RecordsError as error:
         return [Malformed(f"not a message: {error}")]
     return rpc.read_messages(text)
-
-
-def pack(*answers: str) -> bytes:
-    """The bytes of some answers."""
-    return records.from_json(f"[{','.join(answers)}]")
 
 
 def answer_with(
@@ -254,4 +250,4 @@ async def _each(answers: AsyncIterator[str]) -> AsyncIterator[bytes]:
 
 
 async def _all(answers: AsyncIterator[str]) -> bytes:
-    return pack(*[answer async for answer in answers])
+    return records.from_json(f"[{','.join([answer async for answer in answers])}]")

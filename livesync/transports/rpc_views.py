@@ -15,9 +15,10 @@ from rest_framework.request import Request
 from livesync.protocol import rpc
 from livesync.protocol.calls import RPC_PROCEDURES
 from livesync.protocol.errors import CommitUnknownError
+from livesync.protocol.packed_pages import pack
 from livesync.protocol.rpc import Message
 from livesync.transports.answers import Framing
-from livesync.transports.rpc import pack, read_messages
+from livesync.transports.rpc import read_messages
 from livesync.transports.views import SyncView
 
 _LENGTH = Struct(">I")

@@ -24,6 +24,6 @@ Source: npm ``msgpackr`` 1.12, ``pack.js`` and ``unpack.js``, as ``@effect/rpc``
 """
 
 from livesync.protocol.records.reading import RecordsError, to_json
-from livesync.protocol.records.writing import encode, from_json
+from livesync.protocol.records.writing import Writer, encode, from_json, integer
 
-__all__ = ["RecordsError", "encode", "from_json", "to_json"]
+__all__ = ["RecordsError", "Writer", "encode", "from_json", "integer", "to_json"]

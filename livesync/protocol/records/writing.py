@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 from msgspec.msgpack import Ext
 
 from groundwork import strict_json
@@ -33,101 +34,111 @@ def encode(value: Any) -> bytes:
     The bytes are those of msgpackr. Integers beyond 32 bits become floats, which is how JavaScript
     has them.
     """
-    writer = _Writer()
-    put, known = writer.tokens.append, writer.ids.get
-    waiting: list[Iterator[Any]] = []
-    items: Iterator[Any] = iter((value,))
-    while True:
-        for item in items:
-            kind = type(item)
-            if kind is str or (kind is int and (0 <= item < 64 or 128 <= item < 2**32)):
-                put(item)
-            elif kind is dict:
-                record_id = known(tuple(item))
-                put(record_id) if record_id is not None else writer.define(tuple(item))
-                waiting.append(items)
-                items = iter(item.values())
-                break
-            elif kind is list:
-                writer.put_array_head(len(item))
-                waiting.append(items)
-                items = iter(item)
-                break
-            elif kind is int:
-                writer.put_integer(item)
-            else:
-                put(item)
-        else:
-            if not waiting:
-                return writer.finish()
-            items = waiting.pop()
+    writer = Writer()
+    writer.write(value)
+    return writer.finish()
 
 
-class _Writer:
-    """Collects what msgspec encodes in one call: a record is nothing but a run of tokens.
+class Writer:
+    """Collects what msgspec encodes in one call: a message is nothing but a run of tokens.
 
-    Its id is the byte of a small integer, its definition an extension and an array of strings.
-    What is left to write by hand are the heads of arrays, and the integers that look like ids.
+    The id of a record is the byte of a small integer. Written by hand are definitions, heads of
+    arrays, and the integers that look like ids.
+
+    Attributes:
+        tokens: what is written so far.
+        ids: the id of each record that can be named by it, under its keys.
+        is_full: whether all ids were given, so that the next new record takes one from another.
     """
 
-    __slots__ = ("_keys", "_next", "_parts", "ids", "tokens")
+    __slots__ = ("_keys", "_next", "ids", "is_full", "tokens")
 
     def __init__(self) -> None:
         self.tokens: list[Any] = []
         self.ids: dict[tuple[str, ...], int] = {}
-        self._parts: list[bytes] = []
+        self.is_full = False
         self._keys: dict[int, tuple[str, ...]] = {}
         self._next = FIRST_ID
 
-    def define(self, keys: tuple[str, ...]) -> None:
-        """Write the head of a record whose keys are new to the message."""
+    def write(self, value: Any) -> None:
+        """Write a value as ``json.loads`` gives it; depth takes no depth of calls."""
+        put, known = self.tokens.append, self.ids.get
+        waiting: list[Iterator[Any]] = []
+        items: Iterator[Any] = iter((value,))
+        while True:
+            for item in items:
+                kind = type(item)
+                if kind is str or (kind is int and (0 <= item < 64 or 127 < item < 2**32)):
+                    put(item)
+                elif kind is dict:
+                    keys = tuple(item)
+                    put(known(keys) or self.define(keys))
+                    waiting.append(items)
+                    items = iter(item.values())
+                    break
+                elif kind is list:
+                    put(array_head(len(item)))
+                    waiting.append(items)
+                    items = iter(item)
+                    break
+                else:
+                    put(integer(item) if kind is int else item)
+            else:
+                if not waiting:
+                    return
+                items = waiting.pop()
+
+    def open(self, keys: tuple[str, ...]) -> None:
+        """Write what stands before the values of a record with these keys."""
+        self.tokens.append(self.ids.get(keys) or self.define(keys))
+
+    def open_array(self, length: int) -> None:
+        """Write what stands before the items of an array."""
+        self.tokens.append(array_head(length))
+
+    def define(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Begin a record whose keys are new to the message; what comes next, before its values."""
         record_id = self._next
+        self.is_full |= record_id == LAST_ID
         self._next = FIRST_ID if record_id == LAST_ID else record_id + 1
         if record_id in self._keys:
             del self.ids[self._keys[record_id]]  # all ids are given: the oldest goes
         self.ids[keys] = record_id
         self._keys[record_id] = keys
-        self.tokens += Ext(DEFINITION, bytes((record_id,))), keys
-
-    def put_array_head(self, length: int) -> None:
-        """Write what stands before the items of an array."""
-        self._put_bytes(_array_head(length))
-
-    def put_integer(self, number: int) -> None:
-        """Write an integer so that it is no record's id, and no BigInt where it is read."""
-        if FIRST_ID <= number <= LAST_ID:
-            self._put_bytes(bytes((0xCC, number)))
-        elif -(2**31) <= number < 2**32:
-            self.tokens.append(number)
-        else:
-            self.tokens.append(_as_float(number))
+        self.tokens.append(Ext(DEFINITION, bytes((record_id,))))
+        return keys
 
     def finish(self) -> bytes:
         """All that was written."""
-        self._flush()
-        return b"".join(self._parts)
-
-    def _put_bytes(self, data: bytes) -> None:
-        self._flush()
-        self._parts.append(data)
-
-    def _flush(self) -> None:
-        if self.tokens:
-            self._parts.append(_run_of(self.tokens))
-            self.tokens.clear()
+        try:
+            return _msgpack.encode(self.tokens)[len(_array_head(len(self.tokens))) :]
+        except UnicodeEncodeError:
+            return b"".join(map(_token, self.tokens))  # one of them has a lone surrogate
 
 
-def _run_of(tokens: list[Any]) -> bytes:
+def array_head(length: int) -> Raw:
+    """What stands before the items of an array."""
+    return _SHORT_HEADS[length] if length < len(_SHORT_HEADS) else Raw(_array_head(length))
+
+
+def integer(number: int) -> Raw | int | float:
+    """An integer, so that it is no record's id, and no BigInt where it is read."""
+    if FIRST_ID <= number <= LAST_ID:
+        return Raw(bytes((0xCC, number)))
+    if -(2**31) <= number < 2**32:
+        return number
     try:
-        return _msgpack.encode(tokens)[len(_array_head(len(tokens))) :]
-    except UnicodeEncodeError:
-        return b"".join(map(_token, tokens))  # one of them has a lone surrogate
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _token(token: Any) -> bytes:
     match token:
         case str():
             return _string(token)
+        case Raw():
+            return bytes(token)
         case tuple():
             return _array_head(len(token)) + b"".join(map(_string, token))
     return _msgpack.encode(token)
@@ -153,8 +164,4 @@ def _array_head(length: int) -> bytes:
     return b"\xdd" + UINT32.pack(length)
 
 
-def _as_float(number: int) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
+_SHORT_HEADS = tuple(Raw(_array_head(length)) for length in range(0x10))
