@@ -30,9 +30,10 @@ from livesync.storage.engine import (
     StoreState,
     TimedEvent,
 )
-from livesync.storage.files.engine import FilesEngine, StoreFileMissingError
+from livesync.storage.files.engine import FilesEngine
 from livesync.storage.files.move_lock import move_lock
 from livesync.storage.files.store_file import StoreFrozenError
+from livesync.storage.files.store_files import StoreFileMissingError
 from livesync.storage.place_memory import PlaceMemory
 from livesync.storage.places import (
     StoreElsewhereError,

@@ -14,6 +14,7 @@ from livesync.models import Place
 from livesync.protocol.errors import CommitUnknownError, ServerAheadError, StorageUnavailableError
 from livesync.storage.database import DatabaseEngine
 from livesync.storage.engine import Append, Appended, StoreState
+from livesync.storage.files.appending import append_rows
 from livesync.storage.files.engine import FilesEngine
 from livesync.storage.files.layout import eventlog_table
 from livesync.storage.files.store_file import StoreFile
@@ -174,14 +175,12 @@ def test_a_file_that_is_gone_is_missed_and_not_made_anew(
 def test_a_log_that_is_gone_is_not_written_to(engine: RoutedEngine) -> None:
     push(engine, make_events(1))
 
-    class Losing(StoreFile):
-        def _append(self, *args: Any) -> None:
-            super()._append(*args)
-            remove_log(self.path)
+    def append_and_lose(file: StoreFile, *args: Any) -> None:
+        append_rows(file, *args)
+        remove_log(file.path)
 
-    engine.files.open_files.close_all()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("livesync.storage.files.open_files.StoreFile", Losing)
+        patch.setattr("livesync.storage.files.appending.append_rows", append_and_lose)
         with pytest.raises(StorageUnavailableError):
             push(engine, make_events(1, after=1))
 

@@ -4,7 +4,7 @@ import pytest
 
 from livesync.protocol.errors import ServerAheadError
 from livesync.storage.engine import Append, Appended, Engine
-from livesync.storage.files import engine as files_engine
+from livesync.storage.files import group_commits
 from tests.factories import make_events
 from tests.storage import STORE, numbers, push, read, run_in_threads
 
@@ -12,8 +12,8 @@ from tests.storage import STORE, numbers, push, read, run_in_threads
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a slow machine a turn at a file may be long in coming."""
-    monkeypatch.setattr(files_engine, "_COMMIT_BUSY_MS", 60_000)
-    monkeypatch.setattr(files_engine, "_HELD_BUSY_MS", 60_000)
+    monkeypatch.setattr(group_commits, "_BUSY_MS", 60_000)
+    monkeypatch.setattr(group_commits, "_HELD_BUSY_MS", 60_000)
 
 
 def test_of_two_batches_on_one_head_exactly_one_is_stored(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from livesync.protocol.errors import (
 )
 from livesync.storage import transactions
 from livesync.storage.engine import Engine, Slice, StoreState
-from livesync.storage.files import engine as files_engine
+from livesync.storage.files import store_files
 from tests.factories import make_events
 from tests.storage import (
     ALIAS,
@@ -131,7 +131,7 @@ def test_a_database_that_is_held_is_told_as_out_of_reach(
 ) -> None:
     before = push(engine, make_events(1))
     monkeypatch.setattr(transactions, "_LOCK_TIMEOUT", "10ms")
-    monkeypatch.setattr(files_engine, "_BUSY_MS", 10)
+    monkeypatch.setattr(store_files, "_BUSY_MS", 10)
     with held_store(engine):
         if connections[ALIAS].vendor == "sqlite":
             execute(connections[ALIAS], "PRAGMA busy_timeout = 10")
