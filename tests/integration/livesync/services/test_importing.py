@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 
 from groundwork.connections import InsideTransactionError
+from livesync.models import Place
 from livesync.moving.errors import FileRefusedError
 from livesync.protocol.errors import StoreArrivingError
 from livesync.services import importing
@@ -30,13 +31,22 @@ from tests.moving_files import (
     write_durable_object,
     write_ndjson,
 )
-from tests.storage import everywhere, numbers, push, read, stored_events
+from tests.storage import details, numbers, push, read, stored_events
 
 EVENTS = [
     make_event(1, args=None),
     make_event(2, args="null"),
     make_event(20_000, parent=2, args='{"a":"\\ud83d \\u0000 ü😀"}'),
 ]
+
+
+PLACES = {"sqlite": Place.DATABASE, "postgresql": Place.DATABASE, "files": Place.FILES}
+
+
+@pytest.fixture(params=PLACES)
+def vendor(request: pytest.FixtureRequest) -> str:
+    """All of it holds wherever stores are kept."""
+    return str(request.param)
 
 
 @pytest.fixture
@@ -53,7 +63,6 @@ def state(engine: DatabaseEngine) -> Any:
     return engine.inspect(STORE)
 
 
-@everywhere
 def test_a_store_keeps_its_identity_its_numbers_and_its_times(
     engine: DatabaseEngine, file: Path
 ) -> None:
@@ -331,13 +340,14 @@ def test_inside_a_transaction_it_is_refused(file: Path) -> None:
 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_what_is_exported_can_be_imported(
-    engine: DatabaseEngine, tmp_path: Path, file: Path, format_name: str
+    engine: DatabaseEngine, vendor: str, tmp_path: Path, file: Path, format_name: str
 ) -> None:
     bring(file)
 
     done = export_store(STORE, tmp_path / "out", format_name=format_name)
     bring(tmp_path / "out", target="copy")
 
+    assert {details(engine, name).place for name in (STORE, "copy")} == {PLACES[vendor]}
     assert done == (STORE, BACKEND_ID, 20_000, 3)
     assert events_in(tmp_path / "out") == timed(EVENTS)
     assert read(engine, store_id="copy") == read(engine, store_id=STORE)
@@ -363,13 +373,15 @@ def test_a_reset_meanwhile_ends_the_export_without_a_file(
 ) -> None:
     monkeypatch.setattr("livesync.services.exporting._SLICE_EVENTS", 2)
     push(engine, make_events(5), to=STORE)
+    out = tmp_path / "out"
+    out.mkdir()
 
     with pytest.raises(HistoryEndedError, match="was reset meanwhile"):
         export_store(
-            STORE, tmp_path / "out", format_name="json", progress=lambda *_: reset_store(STORE)
+            STORE, out / "file", format_name="json", progress=lambda *_: reset_store(STORE)
         )
 
-    assert list(tmp_path.iterdir()) == []
+    assert list(out.iterdir()) == []
 
 
 def test_a_dump_needs_to_be_told_its_identity(engine: DatabaseEngine, tmp_path: Path) -> None:
