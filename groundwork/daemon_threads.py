@@ -1,5 +1,6 @@
 """Threads for calls that may never return: the end of the process does not wait for them."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -17,6 +18,9 @@ class DaemonThreads(Executor):
     Python joins the threads of ``concurrent.futures.ThreadPoolExecutor`` before it ends, so that
     one call that hangs would keep the process from ending. These are left behind. What must be
     seen through does not belong here.
+
+    For a call that is not expected to return, ``add_one`` lets another thread take the place of its
+    own; should it return after all, it says so with ``drop_one``.
     """
 
     def __init__(self, count: int, *, name: str) -> None:
@@ -25,6 +29,7 @@ class DaemonThreads(Executor):
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._started = 0
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
@@ -35,17 +40,36 @@ class DaemonThreads(Executor):
             self._start_another()
         return future
 
+    def add_one(self) -> None:
+        """Let one thread more be started; at once, if calls wait for one."""
+        with self._lock:
+            self._count += 1
+        if not self._calls.empty():
+            self._start_another()
+
+    def drop_one(self) -> None:
+        """Let one thread fewer go on, once it has made its call."""
+        with self._lock:
+            self._count -= 1
+
     def _start_another(self) -> None:
         with self._lock:
-            if self._started == self._count:
+            if self._started >= self._count:
                 return
-            name = f"{self._name}-{self._started}"
             self._started += 1
+            name = f"{self._name}-{next(self._numbers)}"
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
-        while True:
+        while not self._is_one_too_many():
             self._next()()
+
+    def _is_one_too_many(self) -> bool:
+        with self._lock:
+            if self._started <= self._count:
+                return False
+            self._started -= 1
+            return True
 
     def _next(self) -> Callable[[], None]:
         try:

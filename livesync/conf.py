@@ -154,6 +154,9 @@ class LivesyncSettings:
     hook_threads: int = 16
     """Threads for hooks that are not async; when all are busy, such hooks wait for one."""
 
+    hook_timeout_s: float = 30.0
+    """How long a hook may take; then what it was asked about is refused."""
+
     engine: str = "database"
     """Where new stores are kept: ``database``, ``files``, or the dotted path of a function that is
     called with a store id and returns one of the two. Stores stay where they are; see

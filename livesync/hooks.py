@@ -6,7 +6,8 @@ and costs nothing.
 
 A hook refuses what it was asked about by raising a ``RefusedError``, whose text the client gets.
 Whatever else it raises is a bug: it is logged, and refuses as well, without its text. Neither harms
-anything else on the same connection, or in the same batch of commits.
+anything else on the same connection, or in the same batch of commits. One that does not return
+within ``hook_timeout_s`` refuses too; if it is ``async`` it is cancelled.
 """
 
 from collections.abc import Mapping

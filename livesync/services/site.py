@@ -2,6 +2,7 @@
 
 A hook that a site has not overridden costs nothing: it is None here, and nobody waits for it. One
 that is not ``async`` runs in a thread of its own kind, so that a slow one keeps no loop waiting.
+Either is waited for as long as ``hook_timeout_s``, no longer.
 """
 
 import asyncio
@@ -13,22 +14,19 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from channels.db import database_sync_to_async
 
-from groundwork.daemon_threads import DaemonThreads
 from livesync import hooks
 from livesync.conf import get_settings
 from livesync.hooks import Context, Hooks
 from livesync.protocol.errors import AuthUnavailableError, HookFailedError, RefusedError
 from livesync.protocol.search_params import check_store_id
+from livesync.services.hook_threads import HookThreads, ThreadsHeldError
 
 logger = logging.getLogger(__name__)
 
 Hook = Callable[..., Awaitable[Any]]
 
 _REASON_MAX_LENGTH = 400
-# no future takes the first, and the others would end the loop that waits for the thread
-_NOT_FROM_A_THREAD = (StopIteration, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class Site(NamedTuple):
@@ -114,13 +112,21 @@ def _awaitable(site_hooks: Hooks, name: str) -> Hook | None:
         return None
     hook = getattr(site_hooks, name)
     if not inspect.iscoroutinefunction(hook):
-        hook = _in_a_thread(hook)
+        hook = _in_a_thread(name, hook)
 
     async def call(*args: Any) -> Any:
+        max_s = get_settings().hook_timeout_s
         try:
-            return await hook(*args)
+            async with asyncio.timeout(max_s) as limit:
+                return await hook(*args)
         except (RefusedError, AuthUnavailableError):
             raise
+        except ThreadsHeldError as error:
+            raise _broken(name, str(error)) from error
+        except TimeoutError as error:
+            if limit.expired():
+                raise _broken(name, f"has not returned for {max_s:g} s") from error
+            raise _failed(name, error) from error  # its own
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -143,22 +149,15 @@ def _decided(name: str, hook: Hook | None) -> Hook | None:
     async def call(context: Context) -> bool:
         is_allowed = await hook(context)
         if not isinstance(is_allowed, bool):
-            raise _useless(name, "neither True nor False")
+            raise _broken(name, "gave neither True nor False")
         return is_allowed
 
     return call
 
 
-def _in_a_thread(hook: Callable[..., Any]) -> Hook:
-    def run(*args: Any) -> Any:
-        try:
-            return hook(*args)
-        except _NOT_FROM_A_THREAD as error:
-            raise RuntimeError(f"raised {type(error).__name__}") from error
-
+def _in_a_thread(name: str, hook: Callable[..., Any]) -> Hook:
     async def call(*args: Any) -> Any:
-        in_thread = database_sync_to_async(run, thread_sensitive=False, executor=_threads())
-        given = await in_thread(*args)
+        given = await _threads().run(name, hook, *args, max_s=get_settings().hook_timeout_s)
         # a decorator may hide that a hook is async; what it says must not be lost
         return await given if inspect.isawaitable(given) else given
 
@@ -166,8 +165,8 @@ def _in_a_thread(hook: Callable[..., Any]) -> Hook:
 
 
 @cache
-def _threads() -> DaemonThreads:
-    return DaemonThreads(get_settings().hook_threads, name="livesync-hook")
+def _threads() -> HookThreads:
+    return HookThreads(get_settings().hook_threads)
 
 
 def _with_schema(context: Context, schema: Any) -> Context:
@@ -188,7 +187,7 @@ async def _stored_store_id(site: Site, context: Context) -> str:
         return context.store_id
     stored = await site.stored_store_id(context.store_id, context)
     if not isinstance(stored, str):
-        raise _useless("stored_store_id", "no text")
+        raise _broken("stored_store_id", "gave no text")
     try:
         check_store_id(stored, max_bytes=get_settings().store_id_max_bytes)
     except ValueError as error:
@@ -202,12 +201,12 @@ async def _forwarded_headers(site: Site, headers: Mapping[str, str]) -> Mapping[
         return {name: headers[name] for name in names if name in headers}
     picked = await site.forward_headers(headers)
     if not isinstance(picked, Mapping):
-        raise _useless("forward_headers", "no mapping")
+        raise _broken("forward_headers", "gave no mapping")
     return {name.lower(): value for name, value in picked.items()}
 
 
-def _useless(name: str, what: str) -> HookFailedError:
-    logger.error("a hook of the site failed: %s gave %s", name, what)
+def _broken(name: str, what: str) -> HookFailedError:
+    logger.error("a hook of the site failed: %s %s", name, what)
     return HookFailedError(hook=name)
 
 
@@ -220,4 +219,4 @@ def _checked(given: Any, context: Context, hook: str) -> Context:
     fixed = (context.store_id, context.transport)
     if isinstance(given, Context) and (given.store_id, given.transport) == fixed:
         return given
-    raise _useless(hook, "neither None nor a context of the same store")
+    raise _broken(hook, "gave neither None nor a context of the same store")

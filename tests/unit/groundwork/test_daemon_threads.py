@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import pytest
 
 from groundwork.daemon_threads import DaemonThreads
+from tests.processes import wait_until
 
 DEADLINE_S = 30.0
 
@@ -68,6 +69,25 @@ def test_a_call_that_was_given_up_is_not_made() -> None:
     threads.submit(made.append, 2).result(DEADLINE_S)
 
     assert made == [2]
+
+
+def named(prefix: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith(prefix)]
+
+
+def test_one_thread_more_makes_the_calls_that_wait_and_one_goes_in_the_end() -> None:
+    threads = DaemonThreads(1, name="more")
+    gate = threading.Event()
+    kept = threads.submit(lambda: gate.wait(DEADLINE_S) and threads.drop_one())
+    waiting = threads.submit(threading.current_thread)
+
+    threads.add_one()
+
+    another = waiting.result(DEADLINE_S)
+    gate.set()
+    kept.result(DEADLINE_S)
+    wait_until(lambda: len(named("more-")) == 1, what="an end of the thread too many")
+    assert threads.submit(threading.current_thread).result(DEADLINE_S) is another
 
 
 async def test_event_loops_take_them_for_an_executor() -> None:

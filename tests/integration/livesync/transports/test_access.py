@@ -1,5 +1,6 @@
 """Who may sync which store, asked at every handshake and every request over HTTP."""
 
+import asyncio
 import logging
 import threading
 from typing import Any
@@ -14,6 +15,7 @@ from pytest_django import Settings
 from livesync.hooks import Context, Hooks
 from livesync.protocol.errors import AuthError, InvalidBatchError
 from livesync.storage import get_engine, get_readers
+from tests.clients import DEADLINE_S, until
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
 from tests.integration.livesync.transports.knocking import OK, knock
@@ -256,19 +258,24 @@ async def test_pages_of_other_origins_may_not_connect(
 class Recording(Hooks):
     """Remembers what it was asked."""
 
-    asked: list[tuple[Any, Context, str]] = []
+    asked: list[tuple[Any, Context]] = []
 
     async def validate_payload(self, payload: Any, context: Context) -> None:
-        self.asked.append((payload, context, threading.current_thread().name))
+        self.asked.append((payload, context))
 
 
-class Blocking(Recording):
-    """A hook that is not async."""
+class Blocking(Hooks):
+    """Is not async, and lets nobody in by "wait" until somebody else was let in."""
+
+    began = threading.Event()
+    gate = threading.Event()
 
     def validate_payload(self, payload: Any, context: Context) -> None:  # type: ignore[override]
-        self.asked.append((payload, context, threading.current_thread().name))
         if payload == "no":
             raise AuthError("Not you")
+        if payload == "wait":
+            self.began.set()
+            assert self.gate.wait(DEADLINE_S)
 
 
 class Failing(Hooks):
@@ -288,7 +295,7 @@ async def test_a_hook_is_asked_about_the_store_of_the_url(transport: str, tune: 
 
     await knock(transport, store_id="a b", payload={"t": [1, None]}, headers={"X-Mine": "Yes"})
 
-    ((payload, context, _),) = Recording.asked
+    ((payload, context),) = Recording.asked
     assert payload == {"t": [1, None]}
     assert (context.store_id, context.user, context.headers["x-mine"]) == ("a b", None, "Yes")
 
@@ -297,17 +304,23 @@ async def test_a_client_without_a_payload_is_asked_too(transport: str, tune: Tun
     tune(hooks=HERE + "Recording")
 
     assert await knock(transport) == OK
-    assert [payload for payload, _, _ in Recording.asked] == [None]
+    assert [payload for payload, _ in Recording.asked] == [None]
 
 
 async def test_a_hook_that_is_not_async_keeps_no_other_socket_waiting(
     transport: str, tune: Tune
 ) -> None:
     tune(hooks=HERE + "Blocking")
+    Blocking.began.clear()
+    Blocking.gate.clear()
+    waiting = asyncio.create_task(knock(transport, payload="wait"))
+    await until(Blocking.began.is_set)
 
     assert await knock(transport, payload="yes") == OK
     assert await knock(transport, payload="no") == (400, "UnknownError: Not you")
-    assert threading.current_thread().name not in {thread for _, _, thread in Recording.asked}
+    assert not waiting.done()
+    Blocking.gate.set()
+    assert await waiting == OK
 
 
 async def test_a_hook_with_a_bug_lets_nobody_in_and_says_nothing(
