@@ -32,8 +32,12 @@ class OpenedFile(NamedTuple):
     path: str
     places: tuple[_Place, _Place]
 
+    def is_named(self) -> bool:
+        """Whether the file's name still leads to it; says nothing of the log."""
+        return not self.path or _place(self.path) == self.places[0]
+
     def is_there(self) -> bool:
-        """Whether its name still leads to it."""
+        """Whether the names of the file and its log still lead to them."""
         return not self.path or _places(self.path) == self.places
 
     def check(self) -> None:

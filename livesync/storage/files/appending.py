@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -10,15 +9,14 @@ from livesync.storage.engine import Append
 from livesync.storage.errors import CommitBrokenError
 from livesync.storage.files.store_file import FileState, StoreFile
 from livesync.storage.plan import EventRow, Plan, StoreRow, make_plan
-from livesync.storage.timestamps import iso_text
 
 _COLUMNS = "seqNum, parentSeqNum, name, args, createdAt, clientId, sessionId"
 # fifty rows to a statement take less time than fifty statements
 _PLACES = {rows: ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * rows) for rows in (50, 10, 1)}
 
 
-def commit(file: StoreFile, appends: Sequence[Append], now: datetime) -> Plan:
-    """Store every append that continues the store's eventlog.
+def commit(file: StoreFile, appends: Sequence[Append], *, created_at: str) -> Plan:
+    """Store every append that continues the store's eventlog, as events of ``created_at``.
 
     Raises:
         StoreFrozenError: nothing was looked at.
@@ -27,7 +25,7 @@ def commit(file: StoreFile, appends: Sequence[Append], now: datetime) -> Plan:
     file.driver.execute("BEGIN IMMEDIATE")
     known = file.known()
     row = store_row(file, known)
-    plan = make_plan(appends, {file.store_id: row}, created_at=iso_text(now))
+    plan = make_plan(appends, {file.store_id: row}, created_at=created_at)
     if not plan.rows:
         file.driver.execute("ROLLBACK")
         return plan

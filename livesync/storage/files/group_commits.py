@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
-from livesync.protocol.errors import LivesyncError, StoreHeldError
+from livesync.protocol.errors import StoreHeldError
 from livesync.storage.engine import Append, Outcome
 from livesync.storage.files import appending
 from livesync.storage.files.store_files import StoreFiles
 from livesync.storage.plan import Plan
 from livesync.storage.settling import commit_apart, commit_settled
+from livesync.storage.timestamps import iso_text
 
 COMMIT_THREADS = 8
 """Commits wait for the disk, which takes several in one go."""
@@ -41,7 +42,8 @@ class GroupCommits:
             by_store[append.store_id].append(number)
         groups = [(numbers, [appends[n] for n in numbers]) for numbers in by_store.values()]
         outcomes: list[Outcome] = [StoreHeldError()] * len(appends)
-        commit = partial(self._commit_stores, outcomes)
+        # one time for all, as it is one commit to those who wait for it
+        commit = partial(self._commit_stores, outcomes, iso_text(datetime.now(UTC)))
         if len(groups) == 1:
             commit(groups)
         else:
@@ -52,29 +54,26 @@ class GroupCommits:
         return outcomes
 
     def _commit_stores(
-        self, outcomes: list[Outcome], groups: Sequence[tuple[list[int], list[Append]]]
+        self,
+        outcomes: list[Outcome],
+        created_at: str,
+        groups: Sequence[tuple[list[int], list[Append]]],
     ) -> None:
         for numbers, appends in groups:
-            for number, outcome in zip(numbers, self._commit_store(appends), strict=True):
+            found = commit_apart(partial(self._commit_once, created_at), appends)
+            for number, outcome in zip(numbers, found, strict=True):
                 outcomes[number] = outcome
 
-    def _commit_store(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+    def _commit_once(self, created_at: str, appends: Sequence[Append]) -> Sequence[Outcome]:
+        name = self._files.layout.file(appends[0].store_id).name
+        attempt = partial(self._attempt, created_at)
+        return commit_settled(name, appends, attempt, self._is_stored)
+
+    def _attempt(self, created_at: str, appends: Sequence[Append]) -> Sequence[Outcome]:
         store_id = appends[0].store_id
-        name = self._files.layout.file(store_id).name
-        try:
-            return commit_apart(partial(self._commit_once, name, store_id), appends)
-        except LivesyncError as error:
-            return [error] * len(appends)
-
-    def _commit_once(
-        self, name: str, store_id: str, appends: Sequence[Append]
-    ) -> Sequence[Outcome]:
-        return commit_settled(name, appends, partial(self._attempt, store_id), self._is_stored)
-
-    def _attempt(self, store_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
         busy_ms = _HELD_BUSY_MS if store_id in self._held else _BUSY_MS
         with self._files.lend(store_id, busy_ms=busy_ms) as file:
-            return appending.commit(file, appends, datetime.now(UTC)).outcomes
+            return appending.commit(file, appends, created_at=created_at).outcomes
 
     def _is_stored(self, plan: Plan) -> bool:
         (store_id,) = plan.store_ids

@@ -93,9 +93,9 @@ class StoreFile:
         """Close it; the last one to do so writes the log into the file."""
         self.driver.close()
 
-    def is_there(self) -> bool:
-        """Whether this is still the file that its name leads to."""
-        return self._opened.is_there()
+    def is_named(self) -> bool:
+        """Whether the file still has its name; ``check`` looks for its log as well."""
+        return self._opened.is_named()
 
     def check(self) -> None:
         """Refuse to go on with a file that is another one by now; before each COMMIT.

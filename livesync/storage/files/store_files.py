@@ -34,7 +34,7 @@ class StoreFiles:
 
     def __init__(self, directory: Path, *, max_open: int) -> None:
         self.layout = Layout(directory)
-        self.open_files = OpenFiles(max_open)
+        self.open_files = OpenFiles(self.layout, max_open)
 
     @contextmanager
     def lend(self, store_id: str, *, busy_ms: int | None = None) -> Iterator[StoreFile]:
@@ -48,14 +48,15 @@ class StoreFiles:
             StoreFileMissingError: there is none.
             StoreHeldError: somebody else was writing all the time.
         """
-        path = self.layout.file(store_id)
-        wait_ms = _BUSY_MS if busy_ms is None else busy_ms
         with telling_faults():
+            file = self._take(store_id)
             try:
-                with self.open_files.lend(path, store_id, busy_ms=wait_ms) as file:
-                    yield file
-            except FileNotFoundError as error:
-                raise StoreFileMissingError from error
+                file.wait_for_lock(_BUSY_MS if busy_ms is None else busy_ms)
+                yield file
+            except BaseException:
+                self.open_files.give_up(file)
+                raise
+            self.open_files.give_back(file)
 
     def make(self, store_id: str, content: bytes) -> None:
         """Make the file of a store, unless there is one; on disk when this returns."""
@@ -71,13 +72,19 @@ class StoreFiles:
 
     def close(self, store_id: str) -> None:
         """Close the connections to a file that nobody is using."""
-        self.open_files.close(self.layout.file(store_id))
+        self.open_files.close(store_id)
 
     def remove(self, store_id: str) -> None:
         """Delete the file of a store that does not live here, if there is one."""
         self.close(store_id)
         with telling_faults():
             remove_file(self.layout.file(store_id))
+
+    def _take(self, store_id: str) -> StoreFile:
+        try:
+            return self.open_files.take(store_id)
+        except FileNotFoundError as error:
+            raise StoreFileMissingError from error
 
 
 @contextmanager

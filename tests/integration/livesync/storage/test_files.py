@@ -187,6 +187,20 @@ def test_a_log_that_is_gone_is_not_written_to(engine: RoutedEngine) -> None:
     assert push(engine, make_events(1, after=1)).head == 2
 
 
+def test_a_log_that_went_while_nobody_looked_is_missed(
+    engine: RoutedEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(engine, make_events(1))
+    remove_log(file_of(engine))
+
+    with pytest.raises(StorageUnavailableError):
+        push(engine, make_events(1, after=1))
+
+    critical = [r.getMessage() for r in caplog.records if r.levelno == logging.CRITICAL]
+    assert len(critical) == 1
+    assert "or its log was removed" in critical[0]
+
+
 def test_states_of_other_stores_are_told_beside_a_broken_file(engine: RoutedEngine) -> None:
     push(engine, make_events(1))
     push(engine, make_events(1), to="neighbour")
