@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 DEFAULT = "default"
 
 # Chat SDK's keys that end in a thread or channel id; its dedupe keys and locks of callbacks do not
-_OF_THREADS = ("thread-state:", "channel-state:", "msg-history:")
+_OF_THREADS = ("thread-state:", "channel-state:", "msg-history:", "active-turn:", "abort-turn:")
 
 
 def one_shard(place: str) -> str:

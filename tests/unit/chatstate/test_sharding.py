@@ -31,7 +31,9 @@ def test_a_thread_and_what_belongs_to_it_share_a_shard(
     }
 
     assert shard_of(IsSubscribed(thread_id=thread_id)) == shard
-    assert shard_of(Get(key=f"thread-state:{thread_id}")) == shard
+    for prefix in ("thread-state", "channel-state", "msg-history", "active-turn", "abort-turn"):
+        assert shard_of(Get(key=f"{prefix}:{thread_id}")) == shard
+    assert shard_of(Get(key="dedupe:slack:1")) == "default"
     assert shard_of(Get(key=thread_id)) == "default"
     assert shard_of(Get(key=thread_id, shard="slack")) == "slack"
 
