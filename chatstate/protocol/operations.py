@@ -235,13 +235,18 @@ class Enqueue(OnThread, frozen=True, kw_only=True, tag="enqueue"):
     def ttl_ms(self) -> Number:
         """How long the entry lives: a client's instants are compared with each other only."""
         sent_at = self.enqueued_at if self.sent_at is None else self.sent_at
-        return self.expires_at - sent_at
+        return self.ends_at - sent_at
+
+    @property
+    def ends_at(self) -> Number:
+        """``expires_at``; beyond what a Date can hold, the last instant that one can."""
+        return max(-MAX_INSTANT_MS, min(self.expires_at, MAX_INSTANT_MS))
 
     def check(self, limits: Limits) -> None:
         _check_key("threadId", self.thread_id, limits)
         _check_value("message", self.message, limits)
         _check_instant("enqueuedAt", self.enqueued_at)
-        _check_instant("expiresAt", self.expires_at)
+        _check_number("expiresAt", self.expires_at)
         if self.sent_at is not None:
             _check_instant("sentAt", self.sent_at)
         _check_count("maxSize", self.max_size)

@@ -72,7 +72,7 @@ def enqueue(operation: Enqueue, context: Context) -> Plan:
         "key": key_bytes(operation.thread_id),
         "message": text_of(operation.message),
         "enqueued_at": _number_text(operation.enqueued_at),
-        "expires_at": _number_text(operation.expires_at),
+        "expires_at": _number_text(operation.ends_at),
         "expires": context.now_ms + ttl_ms,
         "max_size": operation.max_size,
     }

@@ -44,9 +44,9 @@ NO_INSTANTS = {
     "null": None,
     "a string": "2026-01-01",
     "a boolean": True,
-    "year 275761": DATE_MAX_MS + 1,
-    "as long ago": -DATE_MAX_MS - 1,
 }
+NO_DATES = {"year 275761": DATE_MAX_MS + 1, "as long ago": -DATE_MAX_MS - 1}
+"""Of an entry's end they are cut to what a Date can hold; see ``test_calls.py``."""
 NO_NAMES = {
     "empty": "",
     "1,025 bytes": "k" * 1_025,
@@ -149,3 +149,6 @@ def _instants() -> Iterator[Call]:
             if instant is not UNDEFINED:
                 entry[field] = instant
             yield Call("B89", f"{field} is {what}", "enqueue", (THREAD, entry, 10), field)
+    for what, instant in NO_DATES.items():
+        entry = {**ENTRY, "enqueuedAt": instant}
+        yield Call("B89", f"enqueuedAt is {what}", "enqueue", (THREAD, entry, 10), "enqueuedAt")

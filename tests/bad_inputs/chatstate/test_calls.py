@@ -76,8 +76,8 @@ async def test_b84_a_ttl_of_more_than_ten_years_is_ten_years(
 
 @pytest.mark.parametrize(
     "token",
-    ["", "\x00", "\ud83d", "*", "%", "' OR 1=1 --", "x" * 100_000],
-    ids=["empty", "NUL", "half a character", "star", "percent", "SQL", "100,000 letters"],
+    ["", "\x00", "\ud83d", "*", "%", "' OR 1=1 --", "x" * 1_040_000],
+    ids=["empty", "NUL", "half a character", "star", "percent", "SQL", "a frame full of letters"],
 )
 async def test_b85_no_text_is_a_token_but_the_token(subject: Subject, token: str) -> None:
     held = await subject.acquire_lock(THREAD, LONG_MS)
@@ -123,6 +123,17 @@ async def test_b89_an_entry_may_last_as_long_as_dates_do(subject: Subject) -> No
 
     assert await subject.enqueue(THREAD, entry, 10) == 1
     assert await subject.dequeue(THREAD) == entry
+
+
+@pytest.mark.parametrize("beyond_ms", [DATE_MAX_MS + 1, 1e300])
+async def test_b89_an_end_beyond_all_dates_is_the_last_date(
+    subject: Subject, beyond_ms: float
+) -> None:
+    assert await subject.enqueue(THREAD, {**ENTRY, "expiresAt": beyond_ms}, 10) == 1
+    assert await subject.enqueue(THREAD, {**ENTRY, "expiresAt": -beyond_ms}, 10) == 1
+
+    assert await subject.dequeue(THREAD) == {**ENTRY, "expiresAt": DATE_MAX_MS}
+    assert await subject.dequeue(THREAD) is None
 
 
 async def check_refused(subject: Subject, row: Call) -> None:
