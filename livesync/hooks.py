@@ -39,6 +39,10 @@ class Context:
     transport: Transport
     """How the client talks: a WebSocket, requests over HTTP, or RPC."""
 
+    client_address: str | None = None
+    """The IP address that asks, as the server sees it; "" if it cannot tell, None for code of this
+    process."""
+
     headers: Mapping[str, str] = field(repr=False)
     """The request's headers, names in lower case; after the handshake those that are forwarded."""
 

@@ -14,12 +14,15 @@ from typing import Any
 from groundwork.visible_text import visible
 from livesync.conf import get_settings
 from livesync.hooks import Context
-from livesync.protocol.errors import AuthError
+from livesync.protocol.errors import AuthError, LimitError
 from livesync.services.purge import get_purger
 from livesync.services.stores import count_live_pulls, inspect_store, reset_store
+from livesync.services.wrong_secrets import WrongSecrets
 from livesync.storage import get_readers
 
 logger = logging.getLogger(__name__)
+
+_wrong_secrets = WrongSecrets()
 
 
 def is_enabled() -> bool:
@@ -32,13 +35,20 @@ def check_secret(given: str, context: Context) -> None:
 
     Raises:
         AuthError: it is another one, or the site has none; the same whatever the store.
+        LimitError: wrong ones came from this address too often, so this one was not looked at.
     """
+    address = context.client_address
+    if address is not None and _wrong_secrets.is_over(address):
+        raise LimitError("too many wrong admin secrets; try again in a minute")
     secret = get_settings().admin_secret
     is_right = hmac.compare_digest(given.encode(errors="surrogatepass"), secret.encode())
     if not (secret and is_right):
+        if address is not None:  # code of the site may try as often as it likes
+            _wrong_secrets.add(address)
         logger.warning(
-            "an admin message about store %s came with a wrong secret",
+            "an admin message about store %s from %s came with a wrong secret",
             visible(context.stored_store_id),
+            "this process" if address is None else visible(address),
         )
         raise AuthError("Invalid admin secret")
 

@@ -67,6 +67,7 @@ async def check_access(request: SyncRequest, scope: Mapping[str, Any]) -> Contex
     context = Context(
         store_id=request.store_id,
         transport=request.transport,
+        client_address=_address(scope.get("client")),
         headers=headers,
         payload=request.payload,
     )
@@ -122,6 +123,10 @@ def _check_open_access(client: Any) -> None:
         raise AccessRefusedError(
             400, "UnknownError: without authentication only this machine may sync"
         )
+
+
+def _address(client: Any) -> str:
+    return str(client[0]) if client else ""
 
 
 def _is_loopback(client: Any) -> bool:

@@ -6,11 +6,14 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from livesync.hooks import Context, OpenHooks
+from livesync.services import admin_messages
+from livesync.services.wrong_secrets import TRIES, WrongSecrets
 from livesync.transports.rpc import StoreRpc
 from syncsite.sync_handler import SyncHandler
 from tests.clients import HttpClient, error_of
@@ -19,7 +22,7 @@ from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
 from tests.listeners import Listener
-from tests.rpc_client import RpcClient
+from tests.rpc_client import MEDIA_TYPE, PATH, RpcClient, split
 from tests.storage import STORE
 
 PAGE = page("docs/wire.md")
@@ -27,6 +30,13 @@ HERE = "tests.integration.livesync.transports.test_admin_messages."
 SECRET = "CANARY-of-an-admin-5f1c"
 RESET = {"_tag": "Success", "value": {"_tag": "SyncMessage.AdminResetRoomResponse"}}
 WRONG = {"_tag": "UnknownError", "cause": {"name": "AuthError", "message": "Invalid admin secret"}}
+TOO_OFTEN = {
+    "_tag": "UnknownError",
+    "cause": {
+        "name": "LimitError",
+        "message": "too many wrong admin secrets; try again in a minute",
+    },
+}
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -55,6 +65,11 @@ def ask(request: pytest.FixtureRequest, store: Store) -> Ask:
 
     send = send_http if request.param == "http" else send_rpc
     return ask
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_messages, "_wrong_secrets", WrongSecrets())
 
 
 @pytest.fixture
@@ -117,6 +132,55 @@ async def test_a_wrong_secret_gets_one_answer_whatever_the_store(
     assert await store.numbers() == [1]
     assert "came with a wrong secret" in caplog.text
     assert "CANARY" not in caplog.text
+
+
+@pytest.mark.usefixtures("_on")
+@pytest.mark.parametrize("procedure", ["AdminInfo", "AdminResetRoom"])
+@pytest.mark.parametrize("way", ["http", "rpc"])
+async def test_an_address_that_is_wrong_too_often_is_not_listened_to(
+    store: Store, way: str, procedure: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.push(make_events(1))
+    guess = partial(ask_from, "198.51.100.7", way, procedure)
+
+    refused = [await guess(str(number)) for number in range(TRIES)]
+    too_often, even_right = await guess("another"), await guess(SECRET)
+
+    assert [error_of(exit) for exit in refused] == [WRONG] * TRIES
+    assert error_of(too_often) == error_of(even_right) == TOO_OFTEN
+    assert await store.numbers() == [1]
+    assert (await ask_from("198.51.100.8", way, procedure, SECRET))["_tag"] == "Success"
+    assert caplog.text.count(f"store {STORE} from 198.51.100.7 came with a wrong secret") == TRIES
+
+
+async def ask_from(address: str, way: str, procedure: str, secret: str) -> Any:
+    """The exit of an admin message from another machine."""
+    client = HttpClient(SyncHandler(), STORE)
+    members = {"adminSecret": secret}
+    if way == "http":
+        request = client.request(f"SyncHttpRpc.{procedure}", members)
+        (answer,) = (await client.send(request, client=(address, 5))).messages
+        return answer["exit"]
+
+    async def post(body: bytes) -> bytes:
+        options: Any = {"path": PATH, "headers": {"content-type": MEDIA_TYPE}}
+        response = await client.send(body, client=(address, 5), **options)
+        (message,) = split(b"".join(response.parts))
+        return message
+
+    peer = RpcClient(post, STORE)
+    (answer,) = await peer.send(peer.request(procedure, members))
+    return answer["exit"]
+
+
+@pytest.mark.usefixtures("_on", "store")
+async def test_code_of_the_site_may_be_wrong_as_often_as_it_likes() -> None:
+    async with StoreRpc(STORE) as stub:
+        client = RpcClient(stub.rpc, STORE)
+        request = client.request("AdminInfo", {"adminSecret": "wrong"})
+        exits = [(await client.send(request))[0]["exit"] for _ in range(TRIES + 1)]
+
+    assert [error_of(exit) for exit in exits] == [WRONG] * len(exits)
 
 
 @pytest.mark.parametrize("secret", ["", SECRET])
