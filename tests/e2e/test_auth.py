@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from websockets.asyncio.client import connect
 
+from tests.clients import sync_query
 from tests.e2e.conftest import SyncProcesses, url_of
 from tests.e2e.node_clients import NodeClientError, Transport
 from tests.factories import make_events, wire_events
 from tests.issuers import AUDIENCE, ISSUER, SECRET, Issuer
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.site_process import SiteProcess
 
 SHARED_SECRET = "CANARY-7f3a a secret of some length"
 ORIGIN = "https://app.example"
+RIGHT_HAS_ENDED = 3000
+"""The close code; LiveStore's client does not tell which one it got."""
+
 OURS, STRANGER = Issuer("HS256"), Issuer("ES256", name="stranger")
 
 MAKE_CREDENTIALS = """
@@ -175,14 +180,22 @@ async def test_a_credential_that_ends_closes_the_socket_that_it_opened(
         connected = client.watch_connected()
         while not await connected.next():
             pass
+        socket = await connect(_socket_url(guarded.site, store_id, token))
 
         assert await asyncio.to_thread(_shell, guarded.site, REVOKE) == "True"
 
+        async with asyncio.timeout(DEADLINE_S):
+            await socket.wait_closed()
+        assert socket.close_code == RIGHT_HAS_ENDED
         while await connected.next():
             pass
         before = guarded.site.log.count('" 400')
         await _until_refused(guarded.site, since=before)
         assert not any(connected.drain())
+
+
+def _socket_url(site: SiteProcess, store_id: str, token: str) -> str:
+    return f"{site.ws_url}/?{sync_query(store_id, 'ws', {'authToken': token}).decode()}"
 
 
 async def _until_refused(site: SiteProcess, *, since: int) -> None:

@@ -1,12 +1,15 @@
-"""F-12: clients that open a live pull and never read."""
+"""F-12: clients that open a live pull and never read, or never say that they did."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import Figure
 from tests.faults.conftest import ENVIRONMENT
@@ -15,11 +18,13 @@ from tests.faults.stalled_socket import StalledSocket
 from tests.faults.tuned_settings import tuned
 from tests.history.checker import check
 from tests.history.history import Recorder
+from tests.history.wire import pull_payload, request, sync_url
 from tests.processes import DEADLINE_S, wait_until
 from tests.site_process import SiteProcess
 
 BATCH = 20
 READERS = 4
+TRY_AGAIN_LATER = 1013
 MOST_GROWTH_BYTES = 64 * 2**20
 
 
@@ -41,6 +46,7 @@ async def test_clients_that_never_read_cost_little_and_are_cut(
         await healthy.push(BATCH, name_bytes=event_bytes)
         await healthy.all_have_read()
         before = Footprint(site.pid)
+        deaf = asyncio.create_task(_code_for_one_that_acknowledges_nothing(site, healthy.store))
         with ExitStack() as stack:
             for _ in range(sockets):
                 stack.enter_context(StalledSocket(site.port, healthy.store))
@@ -50,6 +56,7 @@ async def test_clients_that_never_read_cost_little_and_are_cut(
                 await healthy.push(BATCH, name_bytes=event_bytes)
                 await healthy.all_have_read()
                 peak_bytes = max(peak_bytes, Footprint(site.pid).bytes)
+            code = await deaf
             await asyncio.to_thread(_await_end_of_others, site.pid, before)
         log = await healthy.finish()
 
@@ -57,7 +64,19 @@ async def test_clients_that_never_read_cost_little_and_are_cut(
     assert len(log.entries) == BATCH + events
     assert {pull.outcome for pull in recorder.history.pulls() if pull.invoked.live} == {"final"}
     assert stalled == sockets
+    assert code == TRY_AGAIN_LATER
     assert peak_bytes - before.bytes <= MOST_GROWTH_BYTES
+
+
+async def _code_for_one_that_acknowledges_nothing(site: SiteProcess, store_id: str) -> int | None:
+    live = {**pull_payload(store_id, None), "live": True}
+    async with connect(sync_url(site.ws_url, store_id, "ws")) as socket:
+        await socket.send(json.dumps(request("1", "SyncWsRpc.Pull", live)))
+        with suppress(ConnectionClosed):
+            async with asyncio.timeout(DEADLINE_S):
+                while True:  # it reads, which is not enough
+                    await socket.recv()
+        return socket.close_code
 
 
 class Footprint:
