@@ -101,7 +101,7 @@ def _read(request: Request, procedures: str, binding: Binding, limits: Limits) -
     if request.payload is None:
         raise ShapeError("missing field 'payload' at $")
     if name == "Push":
-        push = messages.read_push(request.payload, limits=limits)
+        push = messages.read_push(request.payload, limits=limits, batch=request.batch)
         binding.check(push.store_id, push.payload)
         return Push(request.request_id, push.backend_id, push.batch)
     if name == "Pull":

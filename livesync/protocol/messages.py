@@ -160,6 +160,7 @@ _cursor = msgspec.json.Decoder(WireCursor)
 _string = msgspec.json.Decoder(str)
 
 _SEQ_NUM_LIMIT = 2**53
+_TEXT_FIELDS = ("name", "clientId", "sessionId")
 _ITEM_START = '{"eventEncoded":'
 _ITEM_MIDDLE = ',"metadata":{"_tag":"Some","value":{"_tag":"SyncMessage.SyncMetadata","createdAt":"'
 _ITEM_END = '"}}}'
@@ -198,8 +199,13 @@ def read_rpc_pull(payload: Raw, *, limits: Limits) -> PullRequest:
     return PullRequest(wire.store_id, cursor, True, own_payload, caller)
 
 
-def read_push(payload: Raw, *, limits: Limits) -> PushRequest:
+def read_push(payload: Raw, *, limits: Limits, batch: list[Event] | None = None) -> PushRequest:
     """Read the payload of a Push: a whole, valid chain of events, or an error.
+
+    Args:
+        payload: the payload.
+        limits: what it may hold.
+        batch: its events, where they were read before; not those of the payload then.
 
     Raises:
         strict_json.ShapeError: a field is missing or of another type.
@@ -210,7 +216,9 @@ def read_push(payload: Raw, *, limits: Limits) -> PushRequest:
     backend_id = _read_option(wire.backend_id, _string, "$.backendId")
     if backend_id is not None:
         _check_backend_id(backend_id)
-    batch = _read_batch(wire.batch, limits)
+    if batch is None:
+        batch = [_read_event(event) for event in wire.batch]
+    _check_events(batch, limits)
     check_chain(batch)
     return PushRequest(wire.store_id, backend_id, batch, own_payload)
 
@@ -319,33 +327,27 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _read_batch(batch: list[WireEvent], limits: Limits) -> list[Event]:
-    # names and ids recur within a batch: what was found good once need not be read again
-    good: set[str] = set()
-    return [_read_event(wire, good, limits) for wire in batch]
-
-
-def _read_event(wire: WireEvent, good: set[str], limits: Limits) -> Event:
-    seq_num, parent = wire.seq_num, wire.parent_seq_num
-    if seq_num >= _SEQ_NUM_LIMIT or parent >= _SEQ_NUM_LIMIT:
-        raise strict_json.ShapeError("a sequence number is above 2^53 - 1 at $.batch")
+def _read_event(wire: WireEvent) -> Event:
+    args = None if wire.args is UNSET else str(wire.args, "utf-8")
     name, client_id, session_id = wire.name, wire.client_id, wire.session_id
-    if name not in good or client_id not in good or session_id not in good:
-        check_text("name", name, max_bytes=limits.field_max_bytes)
-        check_text("clientId", client_id, max_bytes=limits.field_max_bytes)
-        check_text("sessionId", session_id, max_bytes=limits.field_max_bytes)
-        good.update((name, client_id, session_id))
-    args = None if wire.args is UNSET else _read_args(wire.args, limits)
-    return Event(name, args, seq_num, parent, client_id, session_id)
+    return Event(name, args, wire.seq_num, wire.parent_seq_num, client_id, session_id)
 
 
-def _read_args(raw: Raw, limits: Limits) -> str:
-    args = str(raw, "utf-8")
+def _check_events(batch: list[Event], limits: Limits) -> None:
+    # names and ids recur within a batch: what was found good once need not be looked at again
+    good: set[str] = set()
     max_depth = limits.args_max_depth
-    # each level takes two brackets, so most args are too short to be too deep
-    if len(args) > 2 * max_depth and strict_json.is_deeper_than(args, max_depth):
-        raise InvalidBatchError(f"invalid batch: args are nested more than {max_depth} deep")
-    return args
+    for event in batch:
+        if event.seq_num >= _SEQ_NUM_LIMIT or event.parent_seq_num >= _SEQ_NUM_LIMIT:
+            raise strict_json.ShapeError("a sequence number is above 2^53 - 1 at $.batch")
+        if not good.issuperset(texts := (event.name, event.client_id, event.session_id)):
+            for field, text in zip(_TEXT_FIELDS, texts, strict=True):
+                check_text(field, text, max_bytes=limits.field_max_bytes)
+            good.update(texts)
+        args = event.args
+        # each level takes two brackets, so most args are too short to be too deep
+        if args and len(args) > 2 * max_depth and strict_json.is_deeper_than(args, max_depth):
+            raise InvalidBatchError(f"invalid batch: args are nested more than {max_depth} deep")
 
 
 def _read_cursor(option: Option) -> Cursor | None:

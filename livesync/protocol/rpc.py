@@ -16,6 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from groundwork import strict_json
 from groundwork.strict_json import JsonError
+from livesync.protocol.events import Event
 from livesync.protocol.messages import encode_error
 
 RequestId = str | int
@@ -32,11 +33,15 @@ _MAX_ID_NUMBER = 2**53 - 1
 
 
 class Request(NamedTuple):
-    """A call: ``tag`` names the procedure, ``payload`` is its argument as JSON (None: absent)."""
+    """A call: ``tag`` names the procedure, ``payload`` is its argument as JSON (None: absent).
+
+    ``batch`` has the events of a push if they were read with the message; the payload has none.
+    """
 
     request_id: RequestId
     tag: str
     payload: Raw | None
+    batch: list[Event] | None = None
 
 
 class Ack(NamedTuple):

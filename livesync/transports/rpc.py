@@ -27,6 +27,7 @@ from livesync.protocol.binding import Binding
 from livesync.protocol.calls import RPC_PROCEDURES, Pull
 from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageUnavailableError
 from livesync.protocol.packed_pages import pack
+from livesync.protocol.packed_pushes import unpack
 from livesync.protocol.records import RecordsError
 from livesync.protocol.rpc import Malformed, Message
 from livesync.services.connection import Connection
@@ -47,10 +48,14 @@ def read_messages(data: bytes) -> list[Message]:
     tuned = get_settings()
     depth = tuned.args_max_depth + tuned.payload_max_depth
     try:
-        text = records.to_json(data, max_chars=tuned.frame_max_bytes, max_depth=depth)
+        text, batch = unpack(data, max_chars=tuned.frame_max_bytes, max_depth=depth)
     except RecordsError as error:
         return [Malformed(f"not a message: {error}")]
-    return rpc.read_messages(text)
+    match rpc.read_messages(text):
+        case [rpc.Request() as request] if batch is not None:
+            return [request._replace(batch=batch)]
+        case messages:
+            return messages
 
 
 def answer_with(

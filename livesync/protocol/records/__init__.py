@@ -6,7 +6,8 @@ their values. So a writer that knows records writes the integers 64 to 127 in tw
 msgpack writer writes one, and such a byte is that integer as long as no record has it for its id.
 
 Both directions go by way of JSON text, which is what events are kept as and what the other
-transports speak. JavaScript's values become what ``JSON.stringify`` makes of them:
+transports speak; ``packed_pushes`` and ``packed_pages`` know a shorter way to the same. Values of
+JavaScript become what ``JSON.stringify`` makes of them:
 
 ===================================  ===============================================================
 msgpack                              JSON

@@ -2,6 +2,7 @@
 
 from struct import Struct
 
+FIXEXT1 = 0xD4
 DEFINITION = 0x72
 FIRST_ID = 0x40
 LAST_ID = 0x7F

@@ -8,7 +8,15 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 (an exception, whatever its name)
 from typing import Any, NamedTuple
 
-from livesync.protocol.records.form import DEFINITION, FIRST_ID, LAST_ID, UINT8, UINT16, UINT32
+from livesync.protocol.records.form import (
+    DEFINITION,
+    FIRST_ID,
+    FIXEXT1,
+    LAST_ID,
+    UINT8,
+    UINT16,
+    UINT32,
+)
 
 MAX_SAFE_INTEGER = 2**53 - 1
 
@@ -28,7 +36,6 @@ _ARRAY_LENGTHS = {0xDC: UINT16, 0xDD: UINT32}
 _MAP_LENGTHS = {0xDE: UINT16, 0xDF: UINT32}
 _CONSTANTS = {0xC0: "null", 0xC2: "false", 0xC3: "true"}
 _BINARY = range(0xC4, 0xC7)
-_FIXEXT1 = 0xD4
 _CUT = "the message ends in the middle of a value"
 _TOO_LARGE = "the message is too large as JSON"
 
@@ -49,11 +56,7 @@ def to_json(data: bytes, *, max_chars: int, max_depth: int) -> str:
     Raises:
         RecordsError: it is something else, or breaks a limit.
     """
-    reader = _Reader(data, max_chars, max_depth)
-    try:
-        return reader.read()
-    except (IndexError, StructError):
-        raise RecordsError(_CUT) from None
+    return Reader(data, max_chars, max_depth).read()
 
 
 class _Record(NamedTuple):
@@ -68,10 +71,23 @@ _Container = tuple[Iterator[str | None], str, int]
 read; how it closes; where the text of its first item stands."""
 
 
-class _Reader:
-    """Writes the text of a message while it reads. Depth takes no depth of calls."""
+class Reader:
+    """Writes the text of a message while it reads. Depth takes no depth of calls.
 
-    __slots__ = ("_at", "_data", "_max_chars", "_max_depth", "_open", "_records", "_room", "_texts")
+    Args are those of ``to_json``.
+    """
+
+    __slots__ = (
+        "_at",
+        "_data",
+        "_defined",
+        "_max_chars",
+        "_max_depth",
+        "_open",
+        "_records",
+        "_room",
+        "_texts",
+    )
 
     def __init__(self, data: bytes, max_chars: int, max_depth: int) -> None:
         self._data = data
@@ -79,11 +95,23 @@ class _Reader:
         self._max_chars = max_chars
         self._max_depth = max_depth
         self._records: dict[int, _Record] = {}
+        self._defined = 0
         self._room = max_chars
         self._texts: list[str] = []
         self._open: list[_Container] = []
 
     def read(self) -> str:
+        """The text of all of the message.
+
+        Raises:
+            RecordsError: it is something else, or breaks a limit.
+        """
+        try:
+            return self._read()
+        except (IndexError, StructError):
+            raise RecordsError(_CUT) from None
+
+    def _read(self) -> str:
         self._value()
         if self._open:
             self._items()
@@ -94,7 +122,7 @@ class _Reader:
             raise RecordsError(_TOO_LARGE)
         return text
 
-    def _items(self) -> None:
+    def _items(self, until_depth: int = 0) -> None:
         # one function for what nearly every message consists of: strings, integers, and records
         # whose keys are known. A call for each would take twice the time
         data, put, still_open = self._data, self._texts.append, self._open
@@ -128,7 +156,7 @@ class _Reader:
                         break
             else:
                 self._close()
-                if not still_open:
+                if len(still_open) == until_depth:
                     break
                 prefixes = still_open[-1][0]
         if at > len(data):
@@ -166,7 +194,7 @@ class _Reader:
             self._open_array(self._number(_ARRAY_LENGTHS[token]))
         elif token in _MAP_LENGTHS:
             self._open_map(self._number(_MAP_LENGTHS[token]))
-        elif token == _FIXEXT1:
+        elif token == FIXEXT1:
             self._extension()
         elif token in _BINARY:
             raise RecordsError(f"binary data at byte {self._at - 1}")
@@ -174,15 +202,21 @@ class _Reader:
             raise RecordsError(f"a type that is not read, {token:#x}, at byte {self._at - 1}")
 
     def _extension(self) -> None:
-        kind, detail = self._data[self._at], self._data[self._at + 1]
-        self._at += 2
-        if kind == DEFINITION and FIRST_ID <= detail <= LAST_ID:
-            self._records[detail] = record = self._definition()
-            self._open_record(record)
-        elif kind == 0:
+        if self._data[self._at] == 0:
+            self._at += 2
             self._undefined()
         else:
+            self._open_record(self._records[self._define()])
+
+    def _define(self) -> int:
+        """Take in the definition of a record; gives its id."""
+        kind, record_id = self._data[self._at], self._data[self._at + 1]
+        self._at += 2
+        if kind != DEFINITION or not FIRST_ID <= record_id <= LAST_ID:
             raise RecordsError(f"an extension that is not read, {kind:#x}, at byte {self._at - 2}")
+        self._defined += 1
+        self._records[record_id] = self._definition()
+        return record_id
 
     def _definition(self) -> _Record:
         token = self._data[self._at]
