@@ -8,7 +8,7 @@ A function must give the same name for ever: changing it leaves behind what is s
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from django.utils.module_loading import import_string
@@ -20,6 +20,7 @@ from chatstate.protocol.operations import OnKey, Operation
 logger = logging.getLogger(__name__)
 
 DEFAULT = "default"
+_ONE_SHARD = "chatstate.sharding.one_shard"
 
 # Chat SDK's keys that end in a thread or channel id; its dedupe keys and locks of callbacks do not
 _OF_THREADS = ("thread-state:", "channel-state:", "msg-history:", "active-turn:", "abort-turn:")
@@ -65,6 +66,14 @@ def shard_of(operation: Operation) -> str:
     if shard not in get_settings().shards:
         raise UnknownShardError(shard)
     return shard
+
+
+def common_shard(operations: Iterable[Operation]) -> str | None:
+    """The shard of all operations, where it can be told without a hook; None: ask for each."""
+    settings = get_settings()
+    if settings.shard_key != _ONE_SHARD or settings.key_shard != _ONE_SHARD:
+        return None
+    return DEFAULT if {operation.shard for operation in operations} == {None} else None
 
 
 def default_alias() -> str:

@@ -61,6 +61,11 @@ class Operation(
         """The key or thread id."""
         raise NotImplementedError  # every operation is on a thread or a key, and says how
 
+    @property
+    def payload(self) -> Raw | None:
+        """The JSON that is to be stored; None: nothing but the operation itself."""
+        return None
+
     def check(self, limits: Limits) -> None:
         """Refuse what cannot be stored.
 
@@ -157,6 +162,10 @@ class Set(OnKey, frozen=True, kw_only=True, tag="set"):
     value: Raw
     ttl_ms: Number | None = None
 
+    @property
+    def payload(self) -> Raw:
+        return self.value
+
     def check(self, limits: Limits) -> None:
         _check_key("key", self.key, limits)
         _check_value("value", self.value, limits)
@@ -170,6 +179,10 @@ class SetIfNotExists(OnKey, frozen=True, kw_only=True, tag="setIfNotExists"):
 
     value: Raw
     ttl_ms: Number | None = None
+
+    @property
+    def payload(self) -> Raw:
+        return self.value
 
     def check(self, limits: Limits) -> None:
         _check_key("key", self.key, limits)
@@ -190,6 +203,10 @@ class AppendToList(OnKey, frozen=True, kw_only=True, tag="appendToList"):
     value: Raw
     max_length: int | None = None
     ttl_ms: Number | None = None
+
+    @property
+    def payload(self) -> Raw:
+        return self.value
 
     def check(self, limits: Limits) -> None:
         _check_key("key", self.key, limits)
@@ -230,6 +247,10 @@ class Enqueue(OnThread, frozen=True, kw_only=True, tag="enqueue"):
     expires_at: Number
     sent_at: Number | None = None
     max_size: int | None = None
+
+    @property
+    def payload(self) -> Raw:
+        return self.message
 
     @property
     def ttl_ms(self) -> Number:

@@ -17,7 +17,7 @@ from chatstate.protocol.errors import (
     UnavailableError,
 )
 from chatstate.protocol.operations import Limits, Operation
-from chatstate.sharding import database_aliases, shard_of
+from chatstate.sharding import common_shard, database_aliases, shard_of
 from chatstate.storage.database import ShardDatabase
 from chatstate.storage.jobs import Done, Job, Result
 from groundwork.connections import resolve
@@ -44,6 +44,25 @@ def start(namespace: str, operations: Sequence[Operation], callback: Callback) -
     effect later. When everything is stored, ``callback`` is called on the loop with what became of
     each operation: the JSON of its answer, a piece of a list, or the error to tell.
     """
+    shard = common_shard(operations)
+    if shard is None or not _are_sound(operations):
+        _start_apart(namespace, operations, callback)
+    else:
+        take = partial(_take_all, callback, len(operations))
+        _hand_in(Job(namespace, shard, operations), take)
+
+
+def _are_sound(operations: Sequence[Operation]) -> bool:
+    limits = get_limits()
+    try:
+        for operation in operations:
+            operation.check(limits)
+    except ChatstateError:
+        return False
+    return True
+
+
+def _start_apart(namespace: str, operations: Sequence[Operation], callback: Callback) -> None:
     by_shard: defaultdict[str, list[int]] = defaultdict(list)
     results: list[Result] = [_NOT_DONE] * len(operations)
     limits = get_limits()
@@ -59,8 +78,11 @@ def start(namespace: str, operations: Sequence[Operation], callback: Callback) -
     waiting = _Waiting(results, len(by_shard), callback)
     for shard, numbers in by_shard.items():
         chosen = [operations[number] for number in numbers]
-        writer = get_writer(get_settings().shards[shard])
-        writer.hand_in(Job(namespace, shard, chosen), partial(waiting.take, numbers))
+        _hand_in(Job(namespace, shard, chosen), partial(waiting.take, numbers))
+
+
+def _hand_in(job: Job, callback: Callable[[Done | Exception], None]) -> None:
+    get_writer(get_settings().shards[job.shard]).hand_in(job, callback)
 
 
 @cache
@@ -143,6 +165,10 @@ class _Waiting:
             self._callback(self._results)
 
 
+def _take_all(callback: Callback, count: int, outcome: Done | Exception) -> None:
+    callback(_results(outcome, count))
+
+
 def _results(outcome: Done | Exception, count: int) -> Sequence[Result]:
     if isinstance(outcome, Done):
         return outcome.results
@@ -151,8 +177,6 @@ def _results(outcome: Done | Exception, count: int) -> Sequence[Result]:
 
 
 def _memory_bytes(job: Job) -> int:
-    texts = 0
-    for operation in job.operations:
-        value = getattr(operation, "value", None) or getattr(operation, "message", None)
-        texts += len(memoryview(value)) if value is not None else 0
-    return texts + _OVERHEAD_BYTES * len(job.operations)
+    payloads = [each.payload for each in job.operations]
+    texts = sum(len(memoryview(each)) for each in payloads if each is not None)
+    return texts + _OVERHEAD_BYTES * len(payloads)

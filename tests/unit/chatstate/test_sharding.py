@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from chatstate.protocol.errors import InternalError, UnknownShardError
 from chatstate.protocol.operations import Get, IsSubscribed
-from chatstate.sharding import shard_of
+from chatstate.sharding import common_shard, shard_of
 
 SHARDS = {"default": "chatstate", "slack": "chatstate", "slack:C1": "chatstate"}
 
@@ -55,3 +55,19 @@ def test_a_hook_may_name_no_shard_that_is_not_there(settings: Settings) -> None:
 
     with pytest.raises(UnknownShardError):
         shard_of(IsSubscribed(thread_id="7"))
+
+
+def test_without_hooks_operations_that_name_no_shard_have_one_in_common(settings: Settings) -> None:
+    settings.CHATSTATE = {"shards": SHARDS}
+    get = Get(key="k")
+
+    assert common_shard([get, IsSubscribed(thread_id="t")]) == "default"
+    assert common_shard([get, Get(key="k", shard="slack")]) is None
+    assert common_shard([]) is None
+
+
+@pytest.mark.parametrize("hook", ["shard_key", "key_shard"])
+def test_with_a_hook_each_operation_is_asked_for(settings: Settings, hook: str) -> None:
+    settings.CHATSTATE = {"shards": SHARDS, hook: "chatstate.sharding.by_platform"}
+
+    assert common_shard([Get(key="k")]) is None
