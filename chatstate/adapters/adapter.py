@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatstate.adapters.sdk import Lock, QueueEntry, StateNotConnectedError
 from chatstate.adapters.transport import Reply, Transport, wall_ms
@@ -57,6 +57,16 @@ StrandedHandler = Callable[[str], Awaitable[None] | None]
 ShardFunction = Callable[[str], str | None]
 """From a thread id, or the key of a cache entry or list, to the name of its shard; None leaves it
 to the server. Must always give the same name."""
+
+
+class FencedLock(NamedTuple):
+    """A lock, and a number that is larger for each later holder.
+
+    Whatever keeps the largest fence that it has seen can refuse a holder who comes too late.
+    """
+
+    lock: Lock
+    fence: int
 
 
 class TransportStateAdapter:
@@ -115,11 +125,16 @@ class TransportStateAdapter:
         Returns:
             The lock; its ``expires_at`` is in epoch milliseconds of this machine's clock.
         """
-        lock = await self._acquire(thread_id, ttl_ms)
+        acquired = await self.acquire_fenced_lock(thread_id, ttl_ms)
+        return None if acquired is None else acquired.lock
+
+    async def acquire_fenced_lock(self, thread_id: str, ttl_ms: int) -> FencedLock | None:
+        """``acquire_lock``, for whoever wants to know the fence; Chat SDK does not ask for it."""
+        acquired = await self._acquire(thread_id, ttl_ms)
         # The answer came so late that somebody else may hold the lock by now. A ttl of zero or less
         # is over whenever it comes: that is what was asked for.
-        is_stale = lock is not None and ttl_ms > 0 and lock.expires_at <= self._now_ms()
-        return await self._acquire(thread_id, ttl_ms) if is_stale else lock
+        is_stale = acquired and ttl_ms > 0 and acquired.lock.expires_at <= self._now_ms()
+        return await self._acquire(thread_id, ttl_ms) if is_stale else acquired
 
     async def release_lock(self, lock: Lock) -> None:
         """Give the lock back, if it still holds; returns after a few seconds at the latest.
@@ -265,7 +280,7 @@ class TransportStateAdapter:
             return
         self._tell_if_stranded(operation.thread_id, released)
 
-    async def _acquire(self, thread_id: str, ttl_ms: int) -> Lock | None:
+    async def _acquire(self, thread_id: str, ttl_ms: int) -> FencedLock | None:
         operation = AcquireLock(
             **self._thread(thread_id),
             ttl_ms=number("ttlMs", ttl_ms),
@@ -276,7 +291,8 @@ class TransportStateAdapter:
         if acquired is None:
             return None
         expires_at = reply.sent_at_ms + whole_ttl_ms(ttl_ms)
-        return Lock(thread_id=thread_id, token=acquired["token"], expires_at=expires_at)
+        lock = Lock(thread_id=thread_id, token=acquired["token"], expires_at=expires_at)
+        return FencedLock(lock, acquired["fence"])
 
     async def _value(self, operation: Operation, *, timeout_s: float | None = None) -> Any:
         return from_json((await self._call(operation, timeout_s=timeout_s)).text)

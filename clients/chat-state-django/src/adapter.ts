@@ -26,8 +26,16 @@ export interface Platform {
 
 const system: Platform = { openSocket, clock: systemClock, random: Math.random }
 
+/** A lock, and a number that is larger for each later holder. */
+export interface FencedLock {
+  readonly lock: Lock
+  /** Whatever keeps the largest one that it has seen can refuse a holder who comes too late. */
+  readonly fence: number
+}
+
 interface AcquiredLock {
   readonly token: string
+  readonly fence: number
   /** What the server made of the ttl: it rounds up, and ends at ten years. */
   readonly ttlMs: number
 }
@@ -105,11 +113,17 @@ export class DjangoStateAdapter implements StateAdapter {
 
   /** `expiresAt` of the lock is told in this machine's clock. */
   async acquireLock(threadId: string, ttlMs: number): Promise<Lock | null> {
-    const lock = await this.#acquire(threadId, ttlMs)
+    const acquired = await this.acquireFencedLock(threadId, ttlMs)
+    return acquired && acquired.lock
+  }
+
+  /** `acquireLock`, for whoever wants to know the fence; Chat SDK does not ask for it. */
+  async acquireFencedLock(threadId: string, ttlMs: number): Promise<FencedLock | null> {
+    const acquired = await this.#acquire(threadId, ttlMs)
     // The answer came after a cut, and so late that someone else may hold the lock by now. A ttl
     // of zero or less is over whenever it comes: that is what was asked for.
-    const isStale = lock !== null && ttlMs > 0 && lock.expiresAt <= this.#clock.now()
-    return isStale ? this.#acquire(threadId, ttlMs) : lock
+    const isStale = acquired !== null && ttlMs > 0 && acquired.lock.expiresAt <= this.#clock.now()
+    return isStale ? this.#acquire(threadId, ttlMs) : acquired
   }
 
   /** Returns after 3 s at the latest; the release itself is tried for as long as other calls. */
@@ -234,12 +248,13 @@ export class DjangoStateAdapter implements StateAdapter {
     }
   }
 
-  async #acquire(threadId: string, ttlMs: number): Promise<Lock | null> {
+  async #acquire(threadId: string, ttlMs: number): Promise<FencedLock | null> {
     const members = { ttlMs: jsonText(ttlMs) }
     const { value, sentAt } = await this.#callThread('acquireLock', threadId, members)
     if (value === null) return null
     const acquired = value as AcquiredLock
-    return { threadId, token: acquired.token, expiresAt: sentAt + acquired.ttlMs }
+    const lock = { threadId, token: acquired.token, expiresAt: sentAt + acquired.ttlMs }
+    return { lock, fence: acquired.fence }
   }
 
   async #afterRelease(threadId: string, released: Promise<Reply>): Promise<void> {

@@ -1,4 +1,4 @@
-export { createDjangoState, DjangoStateAdapter, type Platform } from './adapter.js'
+export { createDjangoState, DjangoStateAdapter, type FencedLock, type Platform } from './adapter.js'
 export type { ClientLogger } from './client.js'
 export type { Clock, Timer } from './clock.js'
 export { ChatStateError, type ChatStateErrorCode, NotConnectedError } from './errors.js'

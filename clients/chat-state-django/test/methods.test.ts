@@ -42,6 +42,16 @@ test('an acquired lock has three keys, and ends by the clock of the client', asy
   assert.deepEqual(returned, { threadId: 't', token: 'secret', expiresAt: NOW + 30_000 })
 })
 
+test('who asks for the fence is told', async () => {
+  const answer = { token: 'secret', fence: 9, ttlMs: 30_000 }
+  const { sent, returned } = await exchange((state) => state.acquireFencedLock('t', 30_000), answer)
+  const lock = { threadId: 't', token: 'secret', expiresAt: NOW + 30_000 }
+
+  assert.deepEqual(sent, { op: 'acquireLock', threadId: 't', ttlMs: 30_000 })
+  assert.deepEqual(returned, { lock, fence: 9 })
+  assert.equal((await exchange((state) => state.acquireFencedLock('t', 1), null)).returned, null)
+})
+
 test('a lock that someone holds is null', async () => {
   assert.equal((await exchange((state) => state.acquireLock('t', 1), null)).returned, null)
 })

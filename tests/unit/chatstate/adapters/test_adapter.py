@@ -26,6 +26,7 @@ CALLS: dict[str, Callable[[StateAdapter], Awaitable[Any]]] = {
     "unsubscribe": lambda state: state.unsubscribe("thread"),
     "is_subscribed": lambda state: state.is_subscribed("thread"),
     "acquire_lock": lambda state: state.acquire_lock("thread", 1),
+    "acquire_fenced_lock": lambda state: state.acquire_fenced_lock("thread", 1),
     "extend_lock": lambda state: state.extend_lock(LOCK, 1),
     "release_lock": lambda state: state.release_lock(LOCK),
     "force_release_lock": lambda state: state.force_release_lock("thread"),
@@ -107,6 +108,17 @@ async def test_a_lock_without_time_is_given_as_it_is() -> None:
     lock = await make(script).acquire_lock("thread", 0)
 
     assert lock is not None
+
+
+async def test_who_asks_for_the_fence_is_told() -> None:
+    text = '{"token":"t","fence":7,"ttlMs":30}'
+    late = answer(text.replace("7", "6"), sent_at_ms=NOW_MS - 30)
+    adapter = make(Script(late, answer(text), answer("null")))
+
+    fenced = await adapter.acquire_fenced_lock("thread", 30)
+
+    assert fenced == (Lock(thread_id="thread", token="t", expires_at=NOW_MS + 30), 7)
+    assert await adapter.acquire_fenced_lock("thread", 30) is None
 
 
 async def test_what_must_not_be_done_twice_has_an_id_of_its_own() -> None:
