@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
+import signal
 from abc import ABC, abstractmethod
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -164,6 +166,17 @@ class LinesProcess(ABC):
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await asyncio.gather(self._process.wait(), self._log_reader, self._answer_reader)
+
+    @contextlib.contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Let the process stand still (SIGSTOP); what it is told meanwhile it reads afterwards."""
+        pid = self._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def begin(self, op: str, **args: Any) -> Command:
         """Send a command; arguments that are ``None`` are left out."""
