@@ -32,23 +32,39 @@ async def python_live(server: Server, scale: Scale) -> Metrics:
 async def _deliver(client: AsyncClient, writer: Writer, seconds: float) -> int:
     """How many events were pushed, and handed on, the last one included."""
     start = writer.store.head
-    taking = asyncio.ensure_future(_take(client, start))
+    taker = _Taker(client, after=start)
+    taking = asyncio.ensure_future(taker.run())
     try:
+        await asyncio.wait([taking, taker.is_live], return_when=asyncio.FIRST_COMPLETED)
         await writer.push_for(seconds, count=BATCH)
-        await writer.push()  # alone: the event that ends the round
+        taker.last = writer.store.head + 1
+        await writer.push()  # whatever was handed on by now, this comes later
         await taking
     finally:
         taking.cancel()
     return writer.store.head - start
 
 
-async def _take(client: AsyncClient, after: int) -> None:
-    """Take every event until a batch of one."""
-    async with aclosing(client.live_pages(after)) as pages:
-        async for page in pages:
-            for event in page.events:
-                if event.seq_num != after + 1:
-                    raise wire.WireError(f"event {event.seq_num} came behind {after}")
-                after = event.seq_num
-            if len(page.events) == 1:
-                return
+class _Taker:
+    """Takes every event of a live pull, until it has the one numbered ``last``."""
+
+    def __init__(self, client: AsyncClient, *, after: int) -> None:
+        self.last: int | None = None
+        self.is_live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._client = client
+        self._after = after
+
+    async def run(self) -> None:
+        async with aclosing(self._client.live_pages(self._after)) as pages:
+            await anext(pages)  # an empty one, which says that the pull is live
+            self.is_live.set_result(None)
+            async for page in pages:
+                for event in page.events:
+                    self._take(event.seq_num)
+                if self._after == self.last:
+                    return
+
+    def _take(self, seq_num: int) -> None:
+        if seq_num != self._after + 1:
+            raise wire.WireError(f"event {seq_num} came behind {self._after}")
+        self._after = seq_num
