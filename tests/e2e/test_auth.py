@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import pytest
@@ -83,6 +84,11 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return chosen
 
 
+def cookie(session: str, *, origin: str = ORIGIN) -> dict[str, str]:
+    """What a browser sends for a page of ``origin``."""
+    return {"cookie": f"sessionid={session}", "origin": origin}
+
+
 def client_of(
     guarded: Guarded, processes: SyncProcesses, transport: Transport, store_id: str, token: str
 ) -> Any:
@@ -111,14 +117,13 @@ async def test_who_has_a_credential_syncs(
 
 
 async def test_who_is_signed_in_syncs(
-    guarded: Guarded, sync_processes: SyncProcesses, store_id: str
+    guarded: Guarded, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
-    session = guarded.tokens["session"]
     async with sync_processes.first.client(
-        url=guarded.site.http_url,
+        url=url_of(guarded.site, transport),
         store_id=store_id,
-        transport="http",
-        headers={"cookie": f"sessionid={session}", "origin": ORIGIN},
+        transport=transport,
+        headers=cookie(guarded.tokens["session"]),
     ) as client:
         await client.push(*wire_events(make_events(1)))
 
@@ -137,20 +142,35 @@ async def test_who_may_only_read_pulls_and_is_refused_a_push(
         assert [page.events for page in await client.pull()] == [[]]
 
 
+def wrong(guarded: Guarded) -> dict[str, dict[str, Any]]:
+    """What a client sends who is not to sync: nothing, or a wrong credential of each kind."""
+    tokens = {
+        "shared-secret": "another secret",
+        "jwt-of-a-stranger": STRANGER.token(),
+        "jwt-that-has-expired": OURS.token(exp=5),
+        "jwt-of-another-store": OURS.token(stores=["another"]),
+        "store-token-of-another-store": guarded.tokens["elsewhere"],
+        "drf-token": guarded.tokens["drf-token"][::-1],
+        "session-as-token": guarded.tokens["session"],
+    }
+    session = guarded.tokens["session"]
+    return {
+        **{name: {"payload": {"authToken": token}} for name, token in tokens.items()},
+        "nothing": {},
+        "session": {"headers": cookie(session[::-1])},
+        "session-from-elsewhere": {"headers": cookie(session, origin="https://evil.example")},
+    }
+
+
 @pytest.mark.parametrize("transport", ["http", "rpc"])
 async def test_who_has_none_is_refused_over_http(
     guarded: Guarded, sync_processes: SyncProcesses, transport: Transport, store_id: str
 ) -> None:
-    for token in (
-        "another secret",
-        STRANGER.token(),
-        OURS.token(exp=5),
-        OURS.token(stores=["another"]),
-        guarded.tokens["elsewhere"],
-        guarded.tokens["drf-token"][::-1],
-        guarded.tokens["session"],
-    ):
-        async with client_of(guarded, sync_processes, transport, store_id, token) as client:
+    url = guarded.site.http_url
+    for options in wrong(guarded).values():
+        async with sync_processes.first.client(
+            url=url, store_id=store_id, transport=transport, **options
+        ) as client:
             with pytest.raises(NodeClientError) as refused:
                 await client.push(*wire_events(make_events(1)))
 
@@ -160,14 +180,24 @@ async def test_who_has_none_is_refused_over_http(
 async def test_who_has_none_never_connects_over_websocket(
     guarded: Guarded, sync_processes: SyncProcesses, store_id: str
 ) -> None:
-    async with client_of(guarded, sync_processes, "ws", store_id, STRANGER.token()) as client:
-        connected = client.watch_connected()
-        before = guarded.site.log.count('" 400')
-        at_first = await connected.next()
-        await _until_refused(guarded.site, since=before)
+    async with AsyncExitStack() as clients:
+        connected = {}
+        for name, options in wrong(guarded).items():
+            client = await clients.enter_async_context(
+                sync_processes.first.client(
+                    url=f"{guarded.site.ws_url}/{name}",
+                    store_id=store_id,
+                    transport="ws",
+                    **options,
+                )
+            )
+            connected[name] = client.watch_connected()
 
-        assert not at_first
-        assert not any(connected.drain())
+        for name, seen in connected.items():
+            status = 403 if name == "session-from-elsewhere" else 400
+            await _until_answered(guarded.site, name, status)
+            assert not await seen.next()
+            assert not any(seen.drain())
 
 
 async def test_a_credential_that_ends_closes_the_socket_that_it_opened(
@@ -175,7 +205,12 @@ async def test_a_credential_that_ends_closes_the_socket_that_it_opened(
 ) -> None:
     """The client then tries again, with the credential that it has, and is refused."""
     token = guarded.tokens["passing"]
-    async with client_of(guarded, sync_processes, "ws", store_id, token) as client:
+    async with sync_processes.first.client(
+        url=f"{guarded.site.ws_url}/passing",
+        store_id=store_id,
+        transport="ws",
+        payload={"authToken": token},
+    ) as client:
         await client.push(*wire_events(make_events(1)))
         connected = client.watch_connected()
         while not await connected.next():
@@ -189,8 +224,7 @@ async def test_a_credential_that_ends_closes_the_socket_that_it_opened(
         assert socket.close_code == RIGHT_HAS_ENDED
         while await connected.next():
             pass
-        before = guarded.site.log.count('" 400')
-        await _until_refused(guarded.site, since=before)
+        await _until_answered(guarded.site, "passing", 400)
         assert not any(connected.drain())
 
 
@@ -198,11 +232,10 @@ def _socket_url(site: SiteProcess, store_id: str, token: str) -> str:
     return f"{site.ws_url}/?{sync_query(store_id, 'ws', {'authToken': token}).decode()}"
 
 
-async def _until_refused(site: SiteProcess, *, since: int) -> None:
-    def was_refused() -> bool:
-        return site.log.count('" 400') > since
-
-    await asyncio.to_thread(wait_until, was_refused, what="a refusal")
+async def _until_answered(site: SiteProcess, path: str, status: int) -> None:
+    """Wait until a handshake at ``path`` was answered with ``status``."""
+    line = f'"WebSocket /{path}" {status}'
+    await asyncio.to_thread(wait_until, lambda: line in site.log, what=line)
 
 
 async def test_no_credential_reaches_the_log(

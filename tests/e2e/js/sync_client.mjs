@@ -44,6 +44,18 @@ const keyValueStore = (values) =>
     size: Effect.sync(() => values.size),
   })
 
+/** The headers of a client's handshakes: a page cannot set any, but its browser does. */
+const handshakeHeaders = new Map()
+const handshakeKey = (url, storeId) => `${url} ${storeId}`
+
+globalThis.WebSocket = class extends WebSocket {
+  constructor(address, protocols) {
+    const [url, query] = address.split('?')
+    const storeId = new URLSearchParams(query).get('storeId')
+    super(address, { protocols, headers: handshakeHeaders.get(handshakeKey(url, storeId)) })
+  }
+}
+
 const rpcConstructor = ({ client, url, headers, callback }, { storeId, payload }) => {
   const syncUpdateRpc = callback ? (update) => handleSyncUpdateRpc(update) : undefined
   const syncBackendStub = createRpcStub({ url, storeId, payload, headers, syncUpdateRpc })
@@ -63,6 +75,9 @@ const connect = ({ client, storeId, payload, clientId = client, backendId, ...op
       options.transport === 'rpc'
         ? rpcConstructor({ client, ...options }, { storeId, payload })
         : constructor(options)
+    if (options.transport === 'ws' && options.headers !== undefined) {
+      handshakeHeaders.set(handshakeKey(options.url, storeId), options.headers)
+    }
     const values = new Map(backendId === undefined ? [] : [['backendId', backendId]])
     const scope = yield* Scope.make()
     const backend = yield* make({ storeId, clientId, payload }).pipe(

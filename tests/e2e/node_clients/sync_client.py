@@ -173,7 +173,8 @@ class NodeSyncProcess(NodeProcess):
             payload: what the server validates, any JSON but null.
             client_id: given to the client, which sends it nowhere.
             backend_id: in the client's key-value store from the start, as after a restart.
-            headers: sent with each request, HTTP only.
+            headers: sent with each request over HTTP, and with each handshake of a WebSocket as a
+                browser would; one set for each URL and store.
             poll_interval_ms: between the polls of a live pull, HTTP only; LiveStore's is 5,000.
             ping_interval_ms: between pings; a WebSocket silent for so long is dropped.
             ping_timeout_ms: how long ``ping`` waits before ``isConnected`` becomes false.
