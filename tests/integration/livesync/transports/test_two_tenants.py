@@ -1,6 +1,7 @@
 """Two tenants have a store of one name; one tries everything, the other is none the wiser."""
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -36,25 +37,32 @@ TOKENS = (
 
 
 class Intruder:
-    """Makes one request after another, each some mixture of what is allowed and what is not."""
+    """Makes one request after another, each some mixture of what is allowed and what is not.
+
+    Attributes:
+        answered: how often somebody was let in, for each way without a socket.
+    """
 
     def __init__(self) -> None:
         self._random = random.Random(SEED)
         self._socket: SyncClient | None = None
+        self.answered: Counter[str] = Counter()
 
     async def try_something(self) -> str:
         """Do one thing; returns all that came back."""
-        way = self._random.choices(("ws", "http"), (3, 1))[0]
-        return await (self._try_socket() if way == "ws" else self._try_http())
+        way = self._random.choices(("ws", "http", "rpc"), (4, 1, 1))[0]
+        return await (self._try_socket() if way == "ws" else self._try_request(way))
 
     async def hang_up(self) -> None:
         if self._socket is not None:
             await self._socket.hang_up()
             self._socket = None
 
-    async def _try_http(self) -> str:
+    async def _try_request(self, way: str) -> str:
         store_id = self._random.choice(STORE_IDS)
-        return await ask("http", store_id, self._message("http", store_id), **self._credential())
+        heard = await ask(way, store_id, self._message(way, store_id), **self._credential())
+        self.answered[way] += heard.startswith("200 ")
+        return heard
 
     async def _try_socket(self) -> str:
         if self._socket is None:
@@ -129,6 +137,7 @@ async def test_whatever_one_tenant_tries_the_other_is_as_before(
 
     # one who never got in would prove nothing
     assert min(outcomes.values()) > 5, outcomes
+    assert min(intruder.answered["http"], intruder.answered["rpc"]) > 5, intruder.answered
     assert await his.numbers() == [1, 2, 3]
     assert await his.backend_id() == backend_id
     await his.push(make_events(1, after=3))
