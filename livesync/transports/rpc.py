@@ -15,7 +15,8 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,14 +42,18 @@ TakeUpdate = Callable[[Update], Awaitable[None]]
 TakeUpdateBytes = Callable[[bytes, str], Awaitable[None]]
 
 _AGAIN_EVERY_S = 0.25
+_LARGE_BYTES = 32_768
 
 
 def read_messages(data: bytes) -> list[Message]:
     """Read the bytes of a request: one message, or an array of up to 16. Never raises."""
     tuned = get_settings()
+    most = tuned.frame_max_bytes
+    if len(data) > most:
+        return [Malformed(f"not a message: it has more than {most} bytes")]
     depth = tuned.args_max_depth + tuned.payload_max_depth
     try:
-        text, batch = unpack(data, max_chars=tuned.frame_max_bytes, max_depth=depth)
+        text, batch = unpack(data, max_chars=most, max_depth=depth)
     except RecordsError as error:
         return [Malformed(f"not a message: {error}")]
     match rpc.read_messages(text):
@@ -56,6 +61,21 @@ def read_messages(data: bytes) -> list[Message]:
             return [request._replace(batch=batch)]
         case messages:
             return messages
+
+
+async def read_request(data: bytes) -> list[Message]:
+    """``read_messages``; much is read in a thread, where it may be made to take half a second.
+
+    There is one thread for it: what is read there for one keeps others waiting, not the loop.
+    """
+    if len(data) <= _LARGE_BYTES:
+        return read_messages(data)
+    return await asyncio.get_running_loop().run_in_executor(_get_thread(), read_messages, data)
+
+
+@cache
+def _get_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="livesync-rpc")
 
 
 def answer_with(
@@ -97,6 +117,7 @@ class StoreRpc:
         self._take_object = sync_update_rpc
         self._take_bytes = sync_update_rpc_bytes
         self._live: dict[str, LiveCall] = {}
+        self._in_order = asyncio.Lock()
 
     async def rpc(self, data: bytes) -> bytes | AsyncIterator[bytes]:
         """Carry out a request.
@@ -114,7 +135,9 @@ class StoreRpc:
             InsideTransactionError: the caller holds a transaction on livesync's database.
         """
         refuse_inside_atomic("livesync")
-        asked = read_calls(read_messages(data), procedures=RPC_PROCEDURES, binding=self._binding)
+        async with self._in_order:  # pushes are stored in the order of these calls
+            messages = await read_request(data)
+        asked = read_calls(messages, procedures=RPC_PROCEDURES, binding=self._binding)
         speaks_for_another(asked, self.context.store_id)
         match asked:
             case [Pull(live=True) as pull] if self._take_object or self._take_bytes:

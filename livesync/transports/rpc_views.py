@@ -4,7 +4,6 @@ The answers are a series of messages, each behind its length in four bytes, the 
 a pull they are sent as they are read.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from struct import Struct
@@ -18,11 +17,10 @@ from livesync.protocol.errors import CommitUnknownError
 from livesync.protocol.packed_pages import pack
 from livesync.protocol.rpc import Message
 from livesync.transports.answers import Framing
-from livesync.transports.rpc import read_messages
+from livesync.transports.rpc import read_request
 from livesync.transports.views import SyncView
 
 _LENGTH = Struct(">I")
-_LARGE_BYTES = 65_536
 
 
 class RpcView(SyncView):
@@ -39,10 +37,8 @@ class RpcView(SyncView):
         self.sync_request = self.sync_request._replace(transport="rpc")
 
     async def read_messages(self, body: bytes) -> list[Message]:
-        """Read the body; a large one in a thread, as it may be made to take half a second."""
-        if len(body) <= _LARGE_BYTES:
-            return read_messages(body)
-        return await asyncio.to_thread(read_messages, body)
+        """Read the body."""
+        return await read_request(body)
 
     def whole(self, answers: Sequence[str]) -> bytes:
         """All answers in one body."""

@@ -19,6 +19,10 @@ from livesync.protocol.records.form import (
 )
 
 MAX_SAFE_INTEGER = 2**53 - 1
+# both far above what a writer comes to that names records again; a definition takes four bytes and
+# three microseconds
+MAX_DEFINITIONS = 10_000
+MAX_DEFINED_KEYS = 100_000
 
 _INTEGERS = {
     0xCC: UINT8,
@@ -80,7 +84,8 @@ class Reader:
     __slots__ = (
         "_at",
         "_data",
-        "_defined",
+        "_defined_keys",
+        "_definitions",
         "_max_chars",
         "_max_depth",
         "_open",
@@ -95,7 +100,8 @@ class Reader:
         self._max_chars = max_chars
         self._max_depth = max_depth
         self._records: dict[int, _Record] = {}
-        self._defined = 0
+        self._definitions = 0
+        self._defined_keys = 0
         self._room = max_chars
         self._texts: list[str] = []
         self._open: list[_Container] = []
@@ -214,7 +220,6 @@ class Reader:
         self._at += 2
         if kind != DEFINITION or not FIRST_ID <= record_id <= LAST_ID:
             raise RecordsError(f"an extension that is not read, {kind:#x}, at byte {self._at - 2}")
-        self._defined += 1
         self._records[record_id] = self._definition()
         return record_id
 
@@ -228,6 +233,12 @@ class Reader:
         else:
             raise RecordsError(f"a record without its keys, at byte {self._at - 1}")
         self._check_items(length)
+        self._definitions += 1
+        self._defined_keys += length
+        if self._definitions > MAX_DEFINITIONS or self._defined_keys > MAX_DEFINED_KEYS:
+            raise RecordsError(
+                f"more than {MAX_DEFINITIONS} definitions of records, or {MAX_DEFINED_KEYS} keys"
+            )
         prefixes = tuple(f",{self._key()}:" for _ in range(length))
         return _Record(prefixes, sum(map(len, prefixes)) + length)
 

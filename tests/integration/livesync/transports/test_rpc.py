@@ -1,20 +1,25 @@
 """What an RPC client meets in the process of the server."""
 
 import asyncio
+import json
 import random
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from livesync.conf import LivesyncSettings
 from livesync.hooks import Context, Hooks
-from livesync.protocol import records
+from livesync.protocol import packed_pushes, records
 from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
+from livesync.protocol.packed_pushes import Unpacked
 from livesync.services import pull as pull_module
 from livesync.services import stores
 from livesync.services.append import get_writer
 from livesync.services.hub import get_hub
 from livesync.storage import get_readers
+from livesync.transports import rpc as rpc_module
 from livesync.transports.rpc import StoreRpc
 from tests.clients import error_of, page_numbers, until
 from tests.factories import make_events, option, wire_events
@@ -22,6 +27,7 @@ from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
 from tests.rpc_client import RpcClient, decode
 
+MAX_BYTES = LivesyncSettings().frame_max_bytes
 SUCCESS = {"_tag": "Success"}
 PUSHED = {"_tag": "Success", "value": {}}
 PONG = {"_tag": "Success", "value": {"_tag": "SyncMessage.Pong"}}
@@ -167,6 +173,57 @@ async def test_what_is_no_message_is_told_so(client: RpcClient, data: bytes) -> 
     (answer,) = await client.send_bytes(data)
 
     assert answer["_tag"] == "Defect"
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xc0" * (MAX_BYTES + 1), "more than 1048576 bytes"),
+        (b"\xdd\x00\x03\xff\xff" + b"\xd4\x72\x40\x90" * 0x3FFFE, "10000 definitions of records"),
+        (b"\xdd\x00\x0f\xff\x00" + b"\x90" * 0xFFF00, "too large as JSON"),
+    ],
+    ids=["long", "definitions", "arrays"],
+)
+async def test_what_would_take_too_long_is_refused(
+    client: RpcClient, data: bytes, reason: str
+) -> None:
+    (answer,) = await client.send_bytes(data)
+
+    assert answer["_tag"] == "Defect"
+    assert reason in answer["defect"]
+
+
+@only_sqlite
+async def test_the_fullest_batch_is_stored(client: RpcClient, store: Store) -> None:
+    # besides its args an event has 93 characters, and the whole message 173
+    text = "x" * ((MAX_BYTES - 300) // 100 - 120)
+    batch = make_events(100, args=f'{{"text":"{text}"}}')
+
+    assert (
+        MAX_BYTES - 5_000 < len(json.dumps(wire_events(batch), separators=(",", ":"))) < MAX_BYTES
+    )
+    assert await client.push(batch) == PUSHED
+    assert len(await store.numbers()) == 100
+
+
+@only_sqlite
+async def test_much_is_read_in_a_thread_and_pushes_keep_their_order(
+    client: RpcClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[str] = []
+
+    def unpack(data: bytes, **limits: int) -> Unpacked:
+        readers.append(threading.current_thread().name)
+        return packed_pushes.unpack(data, **limits)
+
+    monkeypatch.setattr(rpc_module, "unpack", unpack)
+    large = make_events(50, args=f'"{"x" * 1_000}"')
+
+    exits = await asyncio.gather(client.push(large), client.push(make_events(1, after=50)))
+
+    assert exits == [PUSHED, PUSHED]
+    assert readers == ["livesync-rpc_0", threading.main_thread().name]
 
 
 @pytest.mark.parametrize("other", ["taken", "new", "sto\u0301re", " store"])

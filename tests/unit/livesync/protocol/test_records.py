@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from livesync.protocol import records
 from livesync.protocol.records import RecordsError
+from livesync.protocol.records.reading import MAX_DEFINED_KEYS, MAX_DEFINITIONS
 from tests import vectors
 
 RECORDED = vectors.rpc_messages()
@@ -212,6 +213,32 @@ def test_a_hostile_message_takes_little_memory(data: bytes) -> None:
         assert tracemalloc.get_traced_memory()[1] < 32 * LARGE
     finally:
         tracemalloc.stop()
+
+
+def array(*items: bytes) -> bytes:
+    return b"\xdd" + len(items).to_bytes(4, "big") + b"".join(items)
+
+
+EMPTY = record(0x40, [], b"")
+MANY_KEYS = [str(number) for number in range(MAX_DEFINED_KEYS)]
+ONE_KEY = record(0x41, ["key"], b"\x01")
+
+
+def test_definitions_have_a_largest_number() -> None:
+    most = [EMPTY] * MAX_DEFINITIONS
+
+    assert read(array(*most, b"\x40")) == [{}] * (MAX_DEFINITIONS + 1)
+    with pytest.raises(RecordsError, match="more than 10000 definitions of records"):
+        read(array(*most, EMPTY))
+
+
+def test_their_keys_have_one_too() -> None:
+    most = record(0x40, MANY_KEYS, b"\x01" * MAX_DEFINED_KEYS)
+
+    (value,) = read(array(most), max_chars=4 * LARGE)
+    assert len(value) == MAX_DEFINED_KEYS
+    with pytest.raises(RecordsError, match="or 100000 keys"):
+        read(array(most, ONE_KEY), max_chars=4 * LARGE)
 
 
 def test_depth_takes_no_depth_of_calls() -> None:
