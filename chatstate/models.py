@@ -4,7 +4,7 @@ Keys are bytes, found by their digest: databases refuse or change some of what a
 key. Instants are milliseconds since 1970 by the one clock of ``chatstate.storage.clock``; values
 are JSON text as the bot wrote it, which a JSON column would refuse or change. Every unique key of
 what bots store starts with the namespace, so that the tables can be distributed; but for the number
-that Django's admin needs of a row, which nothing else refers to.
+that Django's admin needs of a row, which no other table refers to.
 """
 
 from django.db import models

@@ -259,4 +259,14 @@ def _text(value: Raw) -> str:
 
 
 def _too_large(call: _Call, limits: Welcome) -> TooLargeError:
-    return TooLargeError(name_of(call.operation), limit=limits.max_frame_bytes, unit="bytes")
+    field = _largest_member(call.operation)
+    what = f"{name_of(call.operation)} with its {field}"
+    return TooLargeError(what, limit=limits.max_frame_bytes, unit="bytes", field=field)
+
+
+def _largest_member(operation: Operation) -> str:
+    def size(name: str) -> int:
+        value = getattr(operation, name)
+        return len(bytes(value) if isinstance(value, Raw) else str(value))
+
+    return max(msgspec.structs.fields(operation), key=lambda field: size(field.name)).encode_name

@@ -216,8 +216,7 @@ export class Calls {
         yield call
       } else {
         // sent, it would end the connection, for every other call too
-        const message = `${call.operation.name} has ${call.bytes} bytes, above ${limits.maxFrameBytes - 2}`
-        this.#reject(call, new ChatStateError('too_large', message))
+        this.#reject(call, tooLarge(call, limits))
       }
     }
   }
@@ -292,6 +291,18 @@ export class Calls {
     this.#onDrained()
     this.#onDrained = null
   }
+}
+
+function tooLarge({ operation, bytes }: Call, { maxFrameBytes }: Limits): ChatStateError {
+  const field = largestMember(operation)
+  const message = `${operation.name} with its ${field} has ${bytes} bytes, above ${maxFrameBytes - 2}`
+  return new ChatStateError('too_large', message, field)
+}
+
+function largestMember({ members }: Operation): string {
+  const values = Object.entries(JSON.parse(`{${members}}`) as Record<string, unknown>)
+  const sizes = values.map(([name, value]) => ({ name, size: JSON.stringify(value).length }))
+  return sizes.reduce((one, other) => (other.size > one.size ? other : one)).name
 }
 
 const encoder = new TextEncoder()

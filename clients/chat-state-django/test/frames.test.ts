@@ -85,12 +85,16 @@ test('a frame ends before 1,000,000 bytes, whatever the characters', async () =>
 
 test('an operation that no frame can hold is refused here, and harms no other', async () => {
   const bench = await Bench.connected()
-  const big = assert.rejects(bench.state.set('k', 'x'.repeat(1_048_576)), { code: 'too_large' })
+  const x = 'x'.repeat(1_048_576)
+  const refusals = { value: bench.state.set('k', x), threadId: bench.state.subscribe(x) }
+  const big = Object.entries(refusals).map(([field, refusal]) =>
+    assert.rejects(refusal, { code: 'too_large', field }),
+  )
   const small = bench.state.set('k', 'x')
   await settled()
   bench.socket.answer(null)
 
-  await Promise.all([big, small])
+  await Promise.all([...big, small])
   assert.equal(bench.socket.operations.length, 1)
 })
 

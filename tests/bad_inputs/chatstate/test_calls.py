@@ -89,6 +89,21 @@ async def test_b85_no_text_is_a_token_but_the_token(subject: Subject, token: str
     assert await subject.extend_lock(held, LONG_MS) is True
 
 
+@pytest.mark.parametrize("way", sorted(ADAPTERS), indirect=True)
+async def test_b87_a_value_of_two_megabytes_is_refused_by_name(subject: Subject) -> None:
+    value = "x" * 2_000_000
+    for method, arguments, field in (
+        ("set", (KEY, value), "value"),
+        ("appendToList", (KEY, value), "value"),
+        ("enqueue", (THREAD, {**ENTRY, "message": value}, 10), "message"),
+    ):
+        with pytest.raises(CallFailedError) as refused:
+            await subject.call(method, *arguments)
+        assert (refused.value.code, refused.value.field) == ("too_large", field)
+
+    await check_untouched(subject)
+
+
 @pytest.mark.parametrize("levels", [513, 900, 2_000])
 async def test_b87_a_value_that_is_too_deep_is_refused(subject: Subject, levels: int) -> None:
     value: Any = 0

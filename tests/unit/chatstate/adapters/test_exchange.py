@@ -18,7 +18,7 @@ from chatstate.protocol.errors import (
     TooLargeError,
     UnavailableError,
 )
-from chatstate.protocol.operations import Dequeue, Get, Operation, Set
+from chatstate.protocol.operations import Dequeue, Get, Operation, Set, Subscribe
 
 WELCOME = Welcome(namespace="bot")
 
@@ -304,12 +304,14 @@ def test_a_large_operation_goes_alone(exchange: Exchange) -> None:
 
 def test_what_no_frame_can_hold_is_refused_alone(exchange: Exchange) -> None:
     exchange.add(get("a"))
-    call_id = exchange.add(Set(key="b", value=Raw(b'"' + b"x" * 1_100_000 + b'"')))
+    exchange.add(Set(key="b", value=Raw(b'"' + b"x" * 1_100_000 + b'"')))
+    exchange.add(Subscribe(thread_id="x" * 1_100_000))
 
     ready, done = exchange.take_frames()
 
     assert len(ready) == 1
-    assert [(each.id, type(each.outcome)) for each in done] == [(call_id, TooLargeError)]
+    refused = [(each.id, type(each.outcome), getattr(each.outcome, "field", "")) for each in done]
+    assert refused == [(1, TooLargeError, "value"), (2, TooLargeError, "threadId")]
 
 
 def test_no_more_are_under_way_than_the_server_lets_wait(
