@@ -131,8 +131,14 @@ def _is_in_atomic(alias: str) -> bool:
 
 def is_caller_in_atomic(alias: str) -> bool:
     """Whether a thread that waits in ``async_to_sync`` for this task holds a transaction."""
+    task = asyncio.current_task()
+    without_caller = _without_caller.get()
+    if without_caller is not None and without_caller() is task is not None:
+        return False
     waiting_thread = getattr(AsyncToSync.executors, "current", None)
     if waiting_thread is None:
+        if task is not None:
+            _without_caller.set(ref(task))
         return False
     try:
         answer = waiting_thread.submit(_is_in_atomic, alias)
