@@ -5,10 +5,15 @@ import inspect
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
+import msgspec
+
+from chatstate.adapters.background import Background, Patience, settle
 from chatstate.adapters.sdk import Lock, QueueEntry, StateNotConnectedError
 from chatstate.adapters.transport import Reply, Transport, wall_ms
 from chatstate.adapters.values import (
@@ -93,7 +98,8 @@ class TransportStateAdapter:
         self._passed_over: set[tuple[str, str]] = set()
         self._now_ms = now_ms
         self._request_ids = RequestIds()
-        self._going_on: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._of_thread = threading.local()  # a thread runs one loop at a time
 
     async def connect(self) -> None:
         """Make ready, unless that was done. After a failure it can be called again.
@@ -145,10 +151,9 @@ class TransportStateAdapter:
         """
         operation = ReleaseLock(**self._thread(lock.thread_id), token=text("token", lock.token))
         self._refuse_unless_open()
-        release = self._keep(self._release(operation))
-        done, _ = await asyncio.wait({release}, timeout=RELEASE_PATIENCE_S)
-        for each in done:
-            each.result()  # raises only what is no answer of the server
+        enough = self._enough_patience()
+        self._transport.begin(operation, partial(self._released, lock.thread_id, enough))
+        await enough
 
     async def extend_lock(self, lock: Lock, ttl_ms: int) -> bool:
         """Hold the lock for ``ttl_ms`` from now; False: it is held no more."""
@@ -230,10 +235,9 @@ class TransportStateAdapter:
             max_size=optional_count("maxSize", max_size),
             request_id=self._request_ids.new(),
         )
-        answer = await self._value(operation)
-        self._tell_if_stranded(thread_id, answer)
-        depth: int = answer["depth"]
-        return depth
+        enqueued = _enqueued.decode((await self._call(operation)).text)
+        self._tell_if_stranded(thread_id, enqueued)
+        return enqueued.depth
 
     async def dequeue(self, thread_id: str) -> QueueEntry | None:
         """Take the oldest entry; None: nothing waits."""
@@ -272,13 +276,23 @@ class TransportStateAdapter:
         self._passed_over.remove(name)
         return True
 
-    async def _release(self, operation: ReleaseLock) -> None:
-        try:
-            released = await self._value(operation)
-        except ChatstateError as error:
-            logger.warning("a lock could not be released, and lapses by its ttl: %s", error)
-            return
-        self._tell_if_stranded(operation.thread_id, released)
+    def _enough_patience(self) -> "asyncio.Future[None]":
+        patience: Patience | None = getattr(self._of_thread, "patience", None)
+        if patience is None or patience.loop is not asyncio.get_running_loop():
+            patience = self._of_thread.patience = Patience(RELEASE_PATIENCE_S)
+        return patience.future()
+
+    def _released(
+        self, thread_id: str, enough: "asyncio.Future[None]", outcome: Reply | Exception
+    ) -> None:
+        if isinstance(outcome, Reply):
+            settle(enough)
+            self._tell_if_stranded(thread_id, _released.decode(outcome.text))
+        elif isinstance(outcome, ChatstateError):
+            settle(enough)
+            logger.warning("a lock could not be released, and lapses by its ttl: %s", outcome)
+        else:  # no answer of the server
+            settle(enough, outcome)
 
     async def _acquire(self, thread_id: str, ttl_ms: int) -> FencedLock | None:
         operation = AcquireLock(
@@ -287,12 +301,12 @@ class TransportStateAdapter:
             request_id=self._request_ids.new(),
         )
         reply = await self._call(operation)
-        acquired = from_json(reply.text)
+        acquired = _acquired.decode(reply.text)
         if acquired is None:
             return None
         expires_at = reply.sent_at_ms + whole_ttl_ms(ttl_ms)
-        lock = Lock(thread_id=thread_id, token=acquired["token"], expires_at=expires_at)
-        return FencedLock(lock, acquired["fence"])
+        lock = Lock(thread_id=thread_id, token=acquired.token, expires_at=expires_at)
+        return FencedLock(lock, acquired.fence)
 
     async def _value(self, operation: Operation, *, timeout_s: float | None = None) -> Any:
         return from_json((await self._call(operation, timeout_s=timeout_s)).text)
@@ -313,21 +327,10 @@ class TransportStateAdapter:
         members = {"key": text("key", key)}
         return _with_shard(members, self._key_shard and self._key_shard(key))
 
-    def _tell_if_stranded(self, thread_id: str, answer: dict[str, Any]) -> None:
-        if answer["stranded"]:
+    def _tell_if_stranded(self, thread_id: str, answer: "_Released | _Enqueued") -> None:
+        if answer.stranded:
             for handler in self._stranded_handlers:
-                self._keep(self._tell_stranded(handler, thread_id))
-
-    def _keep(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        task = asyncio.get_running_loop().create_task(work)
-        self._going_on.add(task)  # the loop alone would let go of it
-        task.add_done_callback(self._let_go)
-        return task
-
-    def _let_go(self, task: "asyncio.Task[None]") -> None:
-        self._going_on.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, as there may be nobody left who would be told
+                self._background.run(self._tell_stranded(handler, thread_id))
 
     async def _tell_stranded(self, handler: StrandedHandler, thread_id: str) -> None:
         try:
@@ -336,6 +339,25 @@ class TransportStateAdapter:
                 await handled
         except Exception:
             logger.exception("on_stranded failed for %r", thread_id)
+
+
+class _Acquired(msgspec.Struct, gc=False):
+    token: str
+    fence: int
+
+
+class _Released(msgspec.Struct, gc=False):
+    stranded: bool
+
+
+class _Enqueued(msgspec.Struct, gc=False):
+    depth: int
+    stranded: bool
+
+
+_acquired = msgspec.json.Decoder(_Acquired | None)
+_released = msgspec.json.Decoder(_Released)
+_enqueued = msgspec.json.Decoder(_Enqueued)
 
 
 class RequestIds:

@@ -5,14 +5,14 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from random import random
-from typing import NamedTuple
 
 from chatstate.adapters.adapter import StrandedHandler, TransportStateAdapter
+from chatstate.adapters.background import Background
 from chatstate.adapters.backoff import REFUSED, REPEAT_FOR_S
-from chatstate.adapters.transport import NoAnswerError, Reply, wall_ms
+from chatstate.adapters.transport import NoAnswerError, Reply, Told, wall_ms
 from chatstate.conf import get_settings
 from chatstate.protocol.errors import ChatstateError, PassingError
 from chatstate.protocol.operations import GetList, GetMore, Operation, name_of
@@ -76,6 +76,7 @@ class _InProcess:
     def __init__(self, namespace: str) -> None:
         self._turns = _Turns(namespace)
         self._is_open = False
+        self._background = Background()
 
     @property
     def is_open(self) -> bool:
@@ -92,19 +93,41 @@ class _InProcess:
     async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
         _refuse_caller_inside_atomic()
         sent_at_ms = wall_ms()
-        if timeout_s is None:
-            return Reply(await self._text(operation), sent_at_ms)
+        give_up_at = time.monotonic() + REPEAT_FOR_S
+        if timeout_s is not None:
+            return await self._call_in_time(operation, timeout_s)
+        result = await self._turns.run(operation)
+        if not isinstance(result, str):  # nearly always it is one: no coroutine more
+            result = await self._rest(operation, result, give_up_at)
+        return Reply(result, sent_at_ms)
+
+    def begin(self, operation: Operation, told: Told) -> None:
+        _refuse_caller_inside_atomic()
+        sent_at_ms = wall_ms()
+        give_up_at = time.monotonic() + REPEAT_FOR_S
+
+        def take(result: Result) -> None:
+            if isinstance(result, str):
+                told(Reply(result, sent_at_ms))
+            else:
+                self._background.call(self._late(operation, result, give_up_at, sent_at_ms), told)
+
+        self._turns.hand_in(operation, take)
+
+    async def _call_in_time(self, operation: Operation, timeout_s: float) -> Reply:
         try:
             async with asyncio.timeout(timeout_s):
-                return Reply(await self._text(operation), sent_at_ms)
+                return await self.call(operation)
         except TimeoutError:
             raise NoAnswerError(name_of(operation)) from None
 
-    async def _text(self, operation: Operation) -> str:
-        give_up_at = time.monotonic() + REPEAT_FOR_S
-        result = await self._turns.run(operation)
-        if isinstance(result, str):
-            return result  # nearly always: no coroutine more
+    async def _late(
+        self, operation: Operation, result: Result, give_up_at: float, sent_at_ms: int
+    ) -> Reply:
+        return Reply(await self._rest(operation, result, give_up_at), sent_at_ms)
+
+    async def _rest(self, operation: Operation, result: Result, give_up_at: float) -> str:
+        """All of the answer, where the first result was not that."""
         result = await self._settled(operation, result, give_up_at)
         if not isinstance(result, Piece):
             return result
@@ -138,16 +161,18 @@ class _InProcess:
         return result
 
 
-class _Called(NamedTuple):
-    operation: Operation
-    future: "asyncio.Future[Result]"
+Callback = Callable[[Result], None]
 
 
-class _Turn(NamedTuple):
+class _Turn:
     """What was called in one turn of a loop."""
 
-    loop: asyncio.AbstractEventLoop
-    calls: list[_Called]
+    __slots__ = ("callbacks", "loop", "operations")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.operations: list[Operation] = []
+        self.callbacks: list[Callback] = []
 
 
 class _Turns:
@@ -163,39 +188,55 @@ class _Turns:
         Raises:
             InsideTransactionError: this thread runs the loop inside a transaction.
         """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.hand_in(operation, partial(resolve, future))
+        return future
+
+    def hand_in(self, operation: Operation, callback: Callback) -> None:
+        """``run``, for one who is called with the result.
+
+        Raises:
+            InsideTransactionError: this thread runs the loop inside a transaction.
+        """
         loop = asyncio.get_running_loop()
         turn: _Turn | None = getattr(self._of_thread, "turn", None)
         if turn is None or turn.loop is not loop:  # of one that ended before its turn did
             _refuse_thread_inside_atomic()  # as long as the loop runs nothing changes that
-            turn = self._of_thread.turn = _Turn(loop, [])
+            turn = self._of_thread.turn = _Turn(loop)
             loop.call_soon(self._end, turn)
-        future: asyncio.Future[Result] = loop.create_future()
-        turn.calls.append(_Called(operation, future))
-        return future
+        turn.operations.append(operation)
+        turn.callbacks.append(callback)
 
     def _end(self, turn: _Turn) -> None:
         self._of_thread.turn = None
-        for calls in _by_shard(turn.calls):
-            operations = [call.operation for call in calls]
-            start(self._namespace, operations, partial(_resolve, calls))
+        if len(get_settings().shards) == 1 or len(turn.operations) == 1:
+            start(self._namespace, turn.operations, partial(_resolve, turn.callbacks))
+            return
+        for part in _by_shard(turn):
+            start(self._namespace, part.operations, partial(_resolve, part.callbacks))
 
 
-def _by_shard(calls: Sequence[_Called]) -> Sequence[Sequence[_Called]]:
+def _by_shard(turn: _Turn) -> Iterable[_Turn]:
     """Apart, so that a shard that is slow holds up no other."""
-    if len(get_settings().shards) == 1 or len(calls) == 1:
-        return [calls]
-    parts: defaultdict[str, list[_Called]] = defaultdict(list)
-    for call in calls:
+    parts: defaultdict[str, _Turn] = defaultdict(partial(_Turn, turn.loop))
+    for operation, callback in zip(turn.operations, turn.callbacks, strict=True):
         try:
-            parts[shard_of(call.operation)].append(call)
+            part = parts[shard_of(operation)]
         except ChatstateError as error:
-            resolve(call.future, error)
-    return list(parts.values())
+            callback(error)
+        else:
+            part.operations.append(operation)
+            part.callbacks.append(callback)
+    return parts.values()
 
 
-def _resolve(calls: Sequence[_Called], results: Sequence[Result]) -> None:
-    for call, result in zip(calls, results, strict=True):
-        resolve(call.future, result)
+def _resolve(callbacks: Sequence[Callback], results: Sequence[Result]) -> None:
+    for callback, result in zip(callbacks, results, strict=True):
+        try:
+            callback(result)
+        except Exception:
+            # the others of the turn have a result to hear of as well
+            logger.exception("a result could not be taken")
 
 
 def _refuse_caller_inside_atomic() -> None:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from random import random
 
+from chatstate.adapters.background import Background
 from chatstate.adapters.backoff import RECONNECT
 from chatstate.adapters.exchange import Clock, Done, Exchange
 from chatstate.adapters.link import Link, open_link, why_lost
 from chatstate.adapters.sdk import StateNotConnectedError
-from chatstate.adapters.transport import Reply, wall_ms
+from chatstate.adapters.transport import Reply, Told, wall_ms
 from chatstate.protocol.errors import ChatstateError, UnauthorizedError
 from chatstate.protocol.operations import Operation
 
@@ -37,6 +38,7 @@ class SocketTransport:
         self._token = token
         self._connect_timeout_s = connect_timeout_s
         self._client: _Client | None = None
+        self._background = Background()
 
     @property
     def is_open(self) -> bool:
@@ -66,6 +68,9 @@ class SocketTransport:
     async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
         assert self._client is not None
         return await self._client.call(operation, timeout_s)
+
+    def begin(self, operation: Operation, told: Told) -> None:
+        self._background.call(self.call(operation), told)
 
 
 class _Client:

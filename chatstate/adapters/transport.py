@@ -1,6 +1,7 @@
 """What an adapter needs of the way to the server, in this process or over a socket."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from chatstate.protocol.errors import PassingError
@@ -17,6 +18,10 @@ class Reply(NamedTuple):
 
     text: str
     sent_at_ms: int
+
+
+Told = Callable[[Reply | Exception], None]
+"""Is told what an operation came to."""
 
 
 class Transport(Protocol):
@@ -46,6 +51,12 @@ class Transport(Protocol):
         Raises:
             NoAnswerError: the time is up.
             ChatstateError: it was refused.
+        """
+
+    def begin(self, operation: Operation, told: Told) -> None:
+        """``call``, but go on with it whatever becomes of the caller; ``told`` hears of it.
+
+        What ``call`` would raise ``told`` gets; it is called in this event loop.
         """
 
 

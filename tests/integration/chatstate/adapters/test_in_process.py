@@ -204,6 +204,7 @@ def test_a_transaction_of_its_own_database_is_refused_through_async_to_sync() ->
 
 async def test_a_transaction_in_a_thread_of_a_view_is_refused() -> None:
     adapter = await connected()
+    assert await adapter.get("key") is None  # for this task no thread waits, unlike for the view's
 
     def view() -> None:
         try:
@@ -273,6 +274,35 @@ async def test_a_long_list_comes_whole(settings: Settings) -> None:
         await adapter.append_to_list("list", number)
 
     assert await adapter.get_list("list") == list(range(40))
+
+
+async def test_a_release_is_repeated_when_its_caller_has_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adapter = await connected()
+    lock = await adapter.acquire_lock("thread", 30_000)
+    assert lock is not None
+    commit = ShardDatabase.commit
+    loop = asyncio.get_running_loop()
+    refused = asyncio.Event()
+    is_back = threading.Event()
+
+    def refuse(database: ShardDatabase, jobs: Sequence[Job]) -> Any:
+        if is_back.is_set():
+            return commit(database, jobs)
+        loop.call_soon_threadsafe(refused.set)
+        raise UnavailableError
+
+    monkeypatch.setattr(ShardDatabase, "commit", refuse)
+    releasing = asyncio.ensure_future(adapter.release_lock(lock))
+    async with asyncio.timeout(DEADLINE_S):
+        await refused.wait()
+    releasing.cancel()
+    is_back.set()
+
+    async with asyncio.timeout(DEADLINE_S):
+        while await adapter.acquire_lock("thread", 30_000) is None:
+            pass
 
 
 async def test_a_stranded_entry_is_told() -> None:

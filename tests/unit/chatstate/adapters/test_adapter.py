@@ -13,7 +13,8 @@ from chat_sdk.types import Lock, StateAdapter
 
 from chatstate.adapters import adapter as module
 from chatstate.adapters.adapter import EXTEND_TIMEOUT_S, RequestIds, TransportStateAdapter
-from chatstate.adapters.transport import NoAnswerError, Reply
+from chatstate.adapters.background import Background
+from chatstate.adapters.transport import NoAnswerError, Reply, Told
 from chatstate.protocol.errors import ChatstateError, InvalidError
 from chatstate.protocol.operations import Operation, ReleaseLock
 
@@ -50,6 +51,7 @@ class Script:
         self.asked: list[Operation] = []
         self.timeouts_s: list[float | None] = []
         self._answers = list(answers)
+        self._background = Background()
 
     async def open(self) -> None:
         self.is_open = True
@@ -64,6 +66,9 @@ class Script:
         if isinstance(answer, ChatstateError):
             raise answer
         return answer
+
+    def begin(self, operation: Operation, told: Told) -> None:
+        self._background.call(self.call(operation), told)
 
 
 def answer(text: str, *, sent_at_ms: int = NOW_MS) -> Reply:
