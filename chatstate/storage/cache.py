@@ -31,7 +31,7 @@ _INSERT = """
         expires_at_ms = excluded.expires_at_ms
 """
 SET = Statement(_INSERT)
-SET_IF_NOT_EXISTS = Statement(f"{_INSERT} WHERE entry.expires_at_ms <= :now RETURNING 1")
+SET_IF_NOT_EXISTS = Statement(f"{_INSERT} WHERE entry.expires_at_ms <= :now", tells_change=True)
 DELETE = Statement("""
     DELETE FROM chatstate_cacheentry WHERE namespace = :namespace AND key_digest = :digest
 """)

@@ -235,7 +235,7 @@ class _SQLite:
         return self._instant.now_ms
 
     def run(self, statement: Statement, parameters: Mapping[str, Any]) -> sqlite3.Cursor:
-        return self._driver.execute(statement.sqlite, parameters)
+        return self._driver.execute(statement.sqlite, statement.in_order(parameters))
 
     def end(self, *, is_changed: bool) -> None:
         check_file(self._connection)

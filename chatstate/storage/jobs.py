@@ -77,8 +77,8 @@ class Budget:
 
     def spend(self, outcome: Outcome) -> None:
         """Take note of an answer."""
-        texts = (outcome,) if isinstance(outcome, str) else outcome.items
-        self._left_chars -= sum(map(len, texts))
+        chars = len(outcome) if isinstance(outcome, str) else sum(map(len, outcome.items))
+        self._left_chars -= chars
 
 
 def kept_under(operation: Operation) -> str | None:

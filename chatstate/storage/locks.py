@@ -23,7 +23,8 @@ from chatstate.storage.steps import Plan, Row, Statement
 
 TOKEN_BYTES = 16
 
-ACQUIRE = Statement("""
+ACQUIRE = Statement(
+    """
     INSERT INTO chatstate_heldlock AS held (namespace, key_digest, thread_id, token_digest, fence,
                                             acquired_at_ms, expires_at_ms, extended_count)
     VALUES (:namespace, :digest, :key, :token, :fence, :now, :expires, 0)
@@ -32,19 +33,24 @@ ACQUIRE = Statement("""
         acquired_at_ms = excluded.acquired_at_ms, expires_at_ms = excluded.expires_at_ms,
         extended_count = 0
     WHERE held.expires_at_ms <= :now
-    RETURNING 1
-""")
-EXTEND = Statement("""
+    """,
+    tells_change=True,
+)
+EXTEND = Statement(
+    """
     UPDATE chatstate_heldlock SET expires_at_ms = :expires, extended_count = extended_count + 1
     WHERE namespace = :namespace AND key_digest = :digest AND token_digest = :token
           AND expires_at_ms > :now
-    RETURNING 1
-""")
-RELEASE = Statement("""
+    """,
+    tells_change=True,
+)
+RELEASE = Statement(
+    """
     DELETE FROM chatstate_heldlock
     WHERE namespace = :namespace AND key_digest = :digest AND token_digest = :token
-    RETURNING 1
-""")
+    """,
+    tells_change=True,
+)
 FORCE_RELEASE = Statement("""
     DELETE FROM chatstate_heldlock WHERE namespace = :namespace AND key_digest = :digest
 """)
@@ -57,6 +63,11 @@ IS_STRANDED = Statement("""
           )
     LIMIT 1
 """)
+_RELEASED = {
+    (released, stranded): json.dumps({"released": released, "stranded": stranded})
+    for released in (False, True)
+    for stranded in (False, True)
+}
 
 
 def acquire(operation: AcquireLock, context: Context) -> Plan:
@@ -93,7 +104,7 @@ def release(operation: ReleaseLock, context: Context) -> Plan:
     parameters = {**context.at(operation.thread_id), "token": _digest(operation.token)}
 
     def answer(rows: Sequence[Sequence[Row]]) -> str:
-        return json.dumps({"released": bool(rows[0]), "stranded": bool(rows[1])})
+        return _RELEASED[bool(rows[0]), bool(rows[1])]
 
     return Plan((RELEASE, IS_STRANDED), parameters, answer)
 

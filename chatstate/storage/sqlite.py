@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -34,7 +34,7 @@ from chatstate.storage.jobs import (
     operation_digest,
 )
 from chatstate.storage.plans import plan
-from chatstate.storage.steps import Outcome, Row
+from chatstate.storage.steps import Outcome, Row, Statement
 from groundwork.sqlite_files import check_file
 from groundwork.sqlite_log import grow_log
 
@@ -63,6 +63,8 @@ _MOST_LOOKED_UP = 256
 """Request ids in one statement."""
 _SPAN_MS = 60_000
 """What expires within such a span is kept to its end."""
+_CHANGED: Sequence[Row] = ((1,),)
+_UNCHANGED: Sequence[Row] = ()
 _FORGET_EVERY = 32
 """One answer in so many removes twice as many old ones: together they lie in few pages."""
 
@@ -180,14 +182,18 @@ class _Transaction:
 
     def _carry_out_plan(self, operation: Operation, context: Context) -> Outcome:
         statements, parameters, answer, max_chars = plan(operation, context)
-        execute = self._driver.execute
-        if max_chars is None:
-            rows = [execute(s.sqlite, parameters).fetchall() for s in statements]
-        else:
-            rows = [_up_to(execute(s.sqlite, parameters), max_chars) for s in statements]
+        rows = [self._rows(statement, parameters, max_chars) for statement in statements]
         outcome = answer(rows)
         self._budget.spend(outcome)
         return outcome
+
+    def _rows(
+        self, statement: Statement, parameters: Mapping[str, Any], max_chars: int | None
+    ) -> Sequence[Row]:
+        cursor = self._driver.execute(statement.sqlite, statement.in_order(parameters))
+        if statement.tells_change:
+            return _CHANGED if cursor.rowcount else _UNCHANGED
+        return cursor.fetchall() if max_chars is None else _up_to(cursor, max_chars)
 
     def _is_frozen(self, shard: str) -> bool:
         if shard not in self._frozen:

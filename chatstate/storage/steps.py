@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 Row = tuple[Any, ...]
@@ -11,16 +12,34 @@ _PARAMETER = re.compile(r"(?<!:):(\w+)")
 class Statement:
     """One statement, with ``:name`` where a parameter stands; in the spelling of each driver.
 
+    SQLite's parameters are numbered: its driver looks up the name of each anew for each execution.
+
     Args:
         text: what both databases understand.
         postgresql: what PostgreSQL needs in place of it.
+        tells_change: it gives a row if it has changed anything, and no row otherwise. On SQLite
+            that is the count of changed rows, as ``RETURNING`` makes a table there.
     """
 
-    __slots__ = ("postgresql", "sqlite")
+    __slots__ = ("in_order", "postgresql", "sqlite", "tells_change")
 
-    def __init__(self, text: str, *, postgresql: str | None = None) -> None:
-        self.sqlite = text
+    def __init__(
+        self, text: str, *, postgresql: str | None = None, tells_change: bool = False
+    ) -> None:
+        names = list(dict.fromkeys(_PARAMETER.findall(text)))
+        self.sqlite = _PARAMETER.sub(lambda found: f"?{names.index(found[1]) + 1}", text)
+        self.in_order = _in_order(names)
+        """Gives the parameters as SQLite's text numbers them."""
         self.postgresql = _PARAMETER.sub(r"%(\1)s", postgresql or text)
+        if tells_change:
+            self.postgresql += " RETURNING 1"
+        self.tells_change = tells_change
+
+
+def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    if len(names) < 2:  # there a getter gives no tuple
+        return lambda parameters: tuple(parameters[name] for name in names)
+    return itemgetter(*names)
 
 
 class Plan(NamedTuple):
