@@ -157,7 +157,7 @@ class _InProcess:
                 raise result
             await asyncio.sleep(pause_s)
             attempt += 1
-            result = await self._turns.run(operation)
+            result = await self._turns.run(operation, is_new=False)
         return result
 
 
@@ -167,10 +167,11 @@ Callback = Callable[[Result], None]
 class _Turn:
     """What was called in one turn of a loop."""
 
-    __slots__ = ("callbacks", "loop", "operations")
+    __slots__ = ("callbacks", "is_new", "loop", "operations")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, is_new: bool = True) -> None:
         self.loop = loop
+        self.is_new = is_new
         self.operations: list[Operation] = []
         self.callbacks: list[Callback] = []
 
@@ -182,17 +183,21 @@ class _Turns:
         self._namespace = namespace
         self._of_thread = threading.local()  # a thread runs one loop at a time
 
-    def run(self, operation: Operation) -> "asyncio.Future[Result]":
+    def run(self, operation: Operation, *, is_new: bool = True) -> "asyncio.Future[Result]":
         """Have an operation carried out; the future never fails.
+
+        Args:
+            operation: to be carried out.
+            is_new: it was never handed in before.
 
         Raises:
             InsideTransactionError: this thread runs the loop inside a transaction.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.hand_in(operation, partial(resolve, future))
+        self.hand_in(operation, partial(resolve, future), is_new=is_new)
         return future
 
-    def hand_in(self, operation: Operation, callback: Callback) -> None:
+    def hand_in(self, operation: Operation, callback: Callback, *, is_new: bool = True) -> None:
         """``run``, for one who is called with the result.
 
         Raises:
@@ -204,21 +209,21 @@ class _Turns:
             _refuse_thread_inside_atomic()  # as long as the loop runs nothing changes that
             turn = self._of_thread.turn = _Turn(loop)
             loop.call_soon(self._end, turn)
+        turn.is_new = turn.is_new and is_new
         turn.operations.append(operation)
         turn.callbacks.append(callback)
 
     def _end(self, turn: _Turn) -> None:
         self._of_thread.turn = None
-        if len(get_settings().shards) == 1 or len(turn.operations) == 1:
-            start(self._namespace, turn.operations, partial(_resolve, turn.callbacks))
-            return
-        for part in _by_shard(turn):
-            start(self._namespace, part.operations, partial(_resolve, part.callbacks))
+        is_whole = len(get_settings().shards) == 1 or len(turn.operations) == 1
+        for part in [turn] if is_whole else _by_shard(turn):
+            callback = partial(_resolve, part.callbacks)
+            start(self._namespace, part.operations, callback, is_new=part.is_new)
 
 
 def _by_shard(turn: _Turn) -> Iterable[_Turn]:
     """Apart, so that a shard that is slow holds up no other."""
-    parts: defaultdict[str, _Turn] = defaultdict(partial(_Turn, turn.loop))
+    parts: defaultdict[str, _Turn] = defaultdict(partial(_Turn, turn.loop, is_new=turn.is_new))
     for operation, callback in zip(turn.operations, turn.callbacks, strict=True):
         try:
             part = parts[shard_of(operation)]

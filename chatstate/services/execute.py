@@ -37,19 +37,27 @@ async def execute(namespace: str, operations: Sequence[Operation]) -> Sequence[R
     return await future
 
 
-def start(namespace: str, operations: Sequence[Operation], callback: Callback) -> None:
+def start(
+    namespace: str,
+    operations: Sequence[Operation],
+    callback: Callback,
+    *,
+    is_new: bool = False,
+) -> None:
     """Carry out operations of one namespace; to be called on an event loop.
 
     Those on one shard take effect in their order, by one commit; what is handed in later takes
     effect later. When everything is stored, ``callback`` is called on the loop with what became of
     each operation: the JSON of its answer, a piece of a list, or the error to tell.
+
+    With ``is_new`` no kept answers are looked for: nobody has used their request ids before.
     """
     shard = common_shard(operations)
     if shard is None or not _are_sound(operations):
-        _start_apart(namespace, operations, callback)
+        _start_apart(namespace, operations, callback, is_new)
     else:
         take = partial(_take_all, callback, len(operations))
-        _hand_in(Job(namespace, shard, operations), take)
+        _hand_in(Job(namespace, shard, operations, is_new), take)
 
 
 def _are_sound(operations: Sequence[Operation]) -> bool:
@@ -62,7 +70,9 @@ def _are_sound(operations: Sequence[Operation]) -> bool:
     return True
 
 
-def _start_apart(namespace: str, operations: Sequence[Operation], callback: Callback) -> None:
+def _start_apart(
+    namespace: str, operations: Sequence[Operation], callback: Callback, is_new: bool
+) -> None:
     by_shard: defaultdict[str, list[int]] = defaultdict(list)
     results: list[Result] = [_NOT_DONE] * len(operations)
     limits = get_limits()
@@ -78,7 +88,7 @@ def _start_apart(namespace: str, operations: Sequence[Operation], callback: Call
     waiting = _Waiting(results, len(by_shard), callback)
     for shard, numbers in by_shard.items():
         chosen = [operations[number] for number in numbers]
-        _hand_in(Job(namespace, shard, chosen), partial(waiting.take, numbers))
+        _hand_in(Job(namespace, shard, chosen, is_new), partial(waiting.take, numbers))
 
 
 def _hand_in(job: Job, callback: Callable[[Done | Exception], None]) -> None:

@@ -66,6 +66,7 @@ class ShardDatabase:
             except RequestIdTakenError as error:
                 if last_try:
                     raise self._unavailable(error) from error
+            jobs = [job._replace(is_new=False) for job in jobs]  # they may be stored by now
         raise AssertionError("the last try returns or raises")
 
     def _commit_what_is_free(self, jobs: Sequence[Job]) -> Sequence[Done | KeyHeldError]:

@@ -20,11 +20,16 @@ Key: TypeAlias = tuple[str, str]
 
 
 class Job(NamedTuple):
-    """Operations of one namespace on one shard, to be carried out in their order, all or none."""
+    """Operations of one namespace on one shard, to be carried out in their order, all or none.
+
+    Attributes:
+        is_new: nobody has used their request ids before, so that no answer can have been kept.
+    """
 
     namespace: str
     shard: str
     operations: Sequence[Operation]
+    is_new: bool = False
 
     @property
     def writes(self) -> bool:
@@ -35,6 +40,11 @@ class Job(NamedTuple):
     def keys(self) -> set[Key]:
         """What the operations are about."""
         return {(self.namespace, operation.place) for operation in self.operations}
+
+    @property
+    def asked_for(self) -> list[str]:
+        """The request ids under which answers may have been kept."""
+        return [] if self.is_new else [*filter(None, map(kept_under, self.operations))]
 
     @property
     def is_repeatable(self) -> bool:

@@ -172,7 +172,7 @@ def _writes(jobs: Sequence[Job]) -> list[tuple[str, Operation]]:
 def _begin(driver: Driver, jobs: Sequence[Job], timeout: str = _TAKE_TURNS) -> _Start:
     shards = sorted({job.shard for job in jobs})
     writes = _writes(jobs)
-    request_ids = [(n, request_id) for n, o in writes if (request_id := kept_under(o))]
+    request_ids = [(job.namespace, request_id) for job in jobs for request_id in job.asked_for]
     holders = sum(type(operation) is AcquireLock for _, operation in writes)
     with driver.pipeline():
         begin(driver)

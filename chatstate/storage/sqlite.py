@@ -114,7 +114,7 @@ class _Transaction:
         """Find the answers that were kept for operations which may have been done before."""
         asked: defaultdict[str, list[str]] = defaultdict(list)
         for job in jobs:
-            asked[job.namespace] += filter(None, map(kept_under, job.operations))
+            asked[job.namespace] += job.asked_for
         for namespace, request_ids in asked.items():
             for some in _in_powers_of_two(request_ids):
                 self._look_up(namespace, some)

@@ -148,9 +148,9 @@ async def test_what_is_called_in_one_turn_is_handed_in_together(
     sizes: list[int] = []
     start = in_process.start
 
-    def count(namespace: str, operations: Sequence[Any], callback: Any) -> None:
+    def count(namespace: str, operations: Sequence[Any], callback: Any, **options: Any) -> None:
         sizes.append(len(operations))
-        start(namespace, operations, callback)
+        start(namespace, operations, callback, **options)
 
     monkeypatch.setattr(in_process, "start", count)
     await asyncio.gather(*(adapter.set(f"key {number}", number) for number in range(20)))

@@ -347,6 +347,19 @@ def test_a_commit_in_doubt_doubles_nothing(
     assert do(chat_database, GetList(key="list"))[0].items == ["1", "2"]
 
 
+def test_a_new_job_whose_commit_is_in_doubt_is_looked_up_as_well(
+    chat_database: ShardDatabase, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_commits(monkeypatch, vendor, sqlite_errorname="SQLITE_IOERR_FSYNC")
+    job = Job("bot", "default", [append(1, request_id="r1")], is_new=True)
+
+    (done,) = chat_database.commit([job])
+    monkeypatch.undo()
+
+    assert done.results == ["null"]
+    assert do(chat_database, GetList(key="list"))[0].items == ["1"]
+
+
 def break_commits(monkeypatch: pytest.MonkeyPatch, vendor: str, *, sqlite_errorname: str) -> None:
     """Let the first two commits be stored and then seem to have failed."""
     module = {"sqlite": sqlite, "postgresql": postgresql}[vendor]
