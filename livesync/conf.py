@@ -128,7 +128,7 @@ class LivesyncSettings:
     """Most pushes and pulls under way on one socket, live pulls not counted."""
 
     live_pulls_per_socket: int = 16
-    """Most live pulls on one socket; a client opens one."""
+    """Most live pulls on one socket, and of one ``StoreRpc``; a client opens one."""
 
     live_window_chunks: int = 64
     """Most chunks of a live pull that wait for an Ack; above, it goes back to reading pages."""

@@ -26,7 +26,12 @@ from livesync.hooks import Context
 from livesync.protocol import records, rpc
 from livesync.protocol.binding import Binding
 from livesync.protocol.calls import RPC_PROCEDURES, Pull
-from livesync.protocol.errors import CommitUnknownError, LivesyncError, StorageUnavailableError
+from livesync.protocol.errors import (
+    CommitUnknownError,
+    LimitError,
+    LivesyncError,
+    StorageUnavailableError,
+)
 from livesync.protocol.packed_pages import pack
 from livesync.protocol.packed_pushes import unpack
 from livesync.protocol.records import RecordsError
@@ -91,6 +96,9 @@ def answer_with(
 class StoreRpc:
     """One store, called by RPC from this process; an async context manager.
 
+    It is one client, as a socket is: all who call it have the same rights, and may end each
+    other's live pulls by naming the same caller. Open one for each that shall not.
+
     Args:
         store: the store's id, for calls in the site's own name; or who asks, as
             ``livesync.services.site.admit`` gives it. Messages that name another store are refused.
@@ -117,6 +125,7 @@ class StoreRpc:
         self._take_object = sync_update_rpc
         self._take_bytes = sync_update_rpc_bytes
         self._live: dict[str, LiveCall] = {}
+        self._opening = 0  # live pulls whose stored pages are read
         self._in_order = asyncio.Lock()
 
     async def rpc(self, data: bytes) -> bytes | AsyncIterator[bytes]:
@@ -163,21 +172,33 @@ class StoreRpc:
         self.close()
 
     async def _pull_live(self, pull: Pull) -> AsyncIterator[bytes]:
+        caller = pull.caller or ""
+        if self._is_full(caller):
+            most = get_settings().live_pulls_per_socket
+            yield pack(rpc.exit_fail(pull.request_id, LimitError(f"more than {most} live pulls")))
+            return
         live = LiveCall(self._connection, pull, self._hand_over)
+        self._opening += 1
         try:
             async for answer in live.stored():
                 yield pack(answer)
         except BaseException:
             live.close()
             raise
+        finally:
+            self._opening -= 1
         if live.has_failed:
             live.close()
             return
-        caller = pull.caller or ""
         if caller in self._live:
             self._live[caller].close()  # who pulls again has given up the last one
         self._live[caller] = live
         live.go_on().add_done_callback(partial(self._forget, caller, live))
+
+    def _is_full(self, caller: str) -> bool:
+        """Whether others have all live pulls; what ``caller`` has makes room for what it asks."""
+        others = self._opening + len(self._live.keys() - {caller})
+        return others >= get_settings().live_pulls_per_socket
 
     def _forget(self, caller: str, live: "LiveCall", _: object) -> None:
         if self._live.get(caller) is live:

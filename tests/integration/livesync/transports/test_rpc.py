@@ -374,6 +374,42 @@ async def test_who_pulls_again_is_heard_of_once(subscriber: Subscriber, client: 
 
 
 @only_sqlite
+async def test_live_pulls_are_limited(
+    subscriber: Subscriber, client: RpcClient, tune: Tune
+) -> None:
+    tune(live_pulls_per_socket=2)
+    await subscriber.client.pull_live(caller="one")
+    request = subscriber.client.pull_request(None, caller="two")
+    opening = await subscriber.stub.rpc(records.encode([request]))
+    assert not isinstance(opening, bytes)
+    await anext(opening)
+
+    (refused,) = await subscriber.client.pull_live(caller="three", id="7")
+    await subscriber.client.pull_live(caller="one", id="8")
+    await opening.aclose()  # type: ignore[attr-defined] # it is a generator
+    *_, accepted = await subscriber.client.pull_live(caller="three", id="9")
+
+    cause = error_of(refused["exit"])["cause"]
+    assert (refused["requestId"], cause["name"]) == ("7", "LimitError")
+    assert cause["message"] == "more than 2 live pulls"
+    assert accepted["exit"] == SUCCESS
+    assert get_hub().count() == 2
+
+
+@only_sqlite
+async def test_a_forged_caller_takes_no_live_pull_of_another_client(
+    subscriber: Subscriber, store: Store, client: RpcClient
+) -> None:
+    await subscriber.client.pull_live(caller="me")
+
+    async with StoreRpc(store.id, sync_update_rpc=Subscriber(store.id).take) as stub:
+        await RpcClient(stub.rpc, store.id).pull_live(caller="me", id="2")
+    await client.push(make_events(1))
+
+    await subscriber.heard(1)
+
+
+@only_sqlite
 async def test_who_leaves_before_the_end_of_the_pages_hears_nothing(
     subscriber: Subscriber, client: RpcClient
 ) -> None:

@@ -11,8 +11,9 @@ from livesync.protocol import records
 from livesync.protocol.errors import CommitUnknownError
 from livesync.services.append import get_writer
 from livesync.transports.routing import updates_application
+from livesync.transports.rpc import StoreRpc
 from syncsite.sync_handler import SyncHandler
-from tests.clients import Response, SyncClient, call_http, page_numbers, sync_query
+from tests.clients import Response, SyncClient, call_http, page_numbers, sync_query, until
 from tests.factories import make_events, option, wire_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
@@ -94,6 +95,22 @@ async def test_a_live_pull_over_http_is_its_stored_part(client: Remote) -> None:
     _, exit = await client.pull_live()
 
     assert exit["exit"] == {"_tag": "Success"}
+
+
+@only_sqlite
+async def test_a_forged_caller_over_http_takes_no_live_pull(client: Remote, store: Store) -> None:
+    heard: list[Any] = []
+
+    async def take(update: Any) -> None:
+        heard.append(update)
+
+    async with StoreRpc(store.id, sync_update_rpc=take) as stub:
+        await RpcClient(stub.rpc, store.id).pull_live(caller="me")
+        await client.pull_live(caller="me", id="2")
+        await client.push(make_events(1))
+        await until(lambda: bool(heard))
+
+    assert heard[0]["requestId"] == "1"
 
 
 @only_sqlite
