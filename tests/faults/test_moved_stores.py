@@ -1,9 +1,13 @@
 """Stores move between the engines under load; the mover is killed at any moment of it."""
 
 import asyncio
+import os
 import random
+import signal
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,34 +23,50 @@ STORES = ("w-store-1", "w-store-2")
 
 
 class Mover:
-    """The process that moves stores; each life goes on where the one before was killed."""
+    """What moves stores; each life goes on where the one before was killed."""
 
-    def __init__(self, site: SiteProcess) -> None:
-        self._site = site
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._orders, self._lines = process.stdin, process.stdout
+        self._killed = b""
         self.moves: Counter[str] = Counter()
 
     async def live(self, moves: int, after_s: float) -> None:
         """Move at least so often, then so long, then be killed."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.faults.mover", *STORES),
-            stdout=asyncio.subprocess.PIPE,
-            env=self._site.environment(),
-            cwd=MANAGE.parent,
-        )
-        assert process.stdout is not None
-        for _ in range(moves):
-            line = (await process.stdout.readline()).decode()
+        self._orders.write(b"\n")
+        while moves:
+            line = await self._lines.readline()
             assert line, "the mover has ended by itself"
-            self.moves[line.split()[1]] += 1
+            pid, _, place = line.split()
+            self.moves[place.decode()] += 1
+            moves -= pid != self._killed  # which may have said more than was listened to
         await asyncio.sleep(after_s)  # any moment of a move
-        process.kill()
+        os.kill(int(pid), signal.SIGKILL)
+        self._killed = pid
+
+
+@asynccontextmanager
+async def moving(site: SiteProcess) -> AsyncIterator[Mover]:
+    """The mover of a site; it has begun no life yet."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.faults.mover", *STORES),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=site.environment(),
+        cwd=MANAGE.parent,
+        start_new_session=True,
+    )
+    try:
+        yield Mover(process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # with a life that was not ended
         await process.wait()
 
 
 async def run_under_moves(site: SiteProcess, figure: Figure, history_file: Path) -> None:
-    kills, pushes = figure(usually=1, drill=40), figure(usually=120, drill=10_000)
+    kills, pushes = figure(usually=8, drill=40), figure(usually=600, drill=10_000)
     chance = random.Random(3)
-    mover = Mover(site)
 
     async def move_and_kill(progress: Progress) -> None:
         for number in range(kills):
@@ -59,7 +79,8 @@ async def run_under_moves(site: SiteProcess, figure: Figure, history_file: Path)
         acked_pushes=pushes,
         deadline_s=figure(usually=600, drill=3_600),
     )
-    outcome = await run_workload(plan, faults=move_and_kill, history_file=history_file)
+    async with moving(site) as mover:
+        outcome = await run_workload(plan, faults=move_and_kill, history_file=history_file)
 
     assert outcome.findings() == []
     assert min(mover.moves["files"], mover.moves["database"]) >= kills
