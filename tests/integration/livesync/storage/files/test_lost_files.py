@@ -67,14 +67,15 @@ def test_a_log_that_is_gone_is_not_written_to(engine: RoutedEngine) -> None:
     assert push(engine, make_events(1, after=1)).head == 2
 
 
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_log_that_went_while_nobody_looked_is_missed(
-    engine: RoutedEngine, caplog: pytest.LogCaptureFixture
+    engine: RoutedEngine, call: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     push(engine, make_events(1))
     remove_log(file_of(engine))
 
     with pytest.raises(StorageUnavailableError):
-        push(engine, make_events(1, after=1))
+        call(engine)
 
     critical = [r.getMessage() for r in caplog.records if r.levelno == logging.CRITICAL]
     assert len(critical) == 1
