@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from syncsite.livesync_settings import livesync_settings
 from tests.docs.pages import ROOT, named_in, page, rows
 from tests.docs.settings_table import TABLES, SettingsTable
 from tests.site_process import SITE_VARIABLES
@@ -60,6 +61,20 @@ def test_the_example_of_an_environment_names_variables_that_exist() -> None:
     known = read_variables() | READ_BY_OTHERS
 
     assert [name for name in named if name.removesuffix("_FILE") not in known] == []
+
+
+def test_the_keys_that_the_environment_sets_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SYNCSITE_AUTH", "jwt,store-token")
+    monkeypatch.setenv("SYNCSITE_ENGINE", "files")
+    (sentence,) = re.findall(r"^The environment sets .*? and `\w+`\.", PAGE.text, re.M | re.S)
+
+    keys = livesync_settings(development=True, data_directory=tmp_path).keys()
+
+    jwt = {key for key in keys if key.startswith("jwt_")}
+    assert {*named_in(sentence)} == (keys - jwt) | {"jwt_"}
+    assert (len(jwt), "six of the keys" in sentence) == (6, True)
 
 
 def test_a_settings_module_of_ones_own_is_read(tmp_path: Path) -> None:
