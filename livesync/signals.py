@@ -18,7 +18,7 @@ Guarantees, the same for all:
 from django.dispatch import Signal
 
 events_pushed = Signal()
-"""A batch of events was stored; not for an empty one.
+"""A batch of events was stored; not for an empty one, nor for events that are imported.
 
 Sent by ``livesync.models.Store`` with ``store_id``, ``backend_id``, ``events`` (a sequence of
 ``livesync.protocol.events.Event``, oldest first, not to be changed), ``parent`` (the head before),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from livesync import metrics, signals
 from livesync.models import Store as StoreRow
 from livesync.services import announcer as announcer_module
 from livesync.services.announcer import get_announcer
+from livesync.services.import_target import ImportRequest
+from livesync.services.importing import import_store
 from livesync.services.stores import reset_store
 from livesync.storage import get_engine, get_readers
 from livesync.transports.consumers import SyncConsumer
@@ -26,6 +29,7 @@ from tests import storage
 from tests.clients import SyncClient, until
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
+from tests.moving_files import write_durable_object
 from tests.storage import STORE
 
 Heard = list[dict[str, Any]]
@@ -115,6 +119,22 @@ async def test_a_new_store_is_told_of_once(store: Store) -> None:
     told = [(one["sender"], one["store_id"], one["backend_id"]) for one in heard]
     ids = [await Store(name).backend_id() for name in ("new", "newer")]
     assert told == [(StoreRow, "new", ids[0]), (StoreRow, "newer", ids[1])]
+
+
+@only_sqlite
+async def test_an_import_is_not_told_of(store: Store, tmp_path: Path) -> None:
+    file = write_durable_object(tmp_path / "file", make_events(3), store_id=store.id)
+    with (
+        listening(signals.events_pushed) as pushed,
+        listening(signals.store_created) as created,
+    ):
+        await get_readers().run(import_store, ImportRequest(file))
+        await store.push(make_events(1, after=3))
+        get_announcer().stop()
+
+    assert await store.numbers() == [1, 2, 3, 4]
+    assert [told["head"] for told in pushed] == [4]
+    assert created == []
 
 
 @only_sqlite
