@@ -22,7 +22,8 @@ from livesync.moving.reference import (
     CREATE_EVENTLOG,
     eventlog_table,
 )
-from livesync.protocol.messages import WireEvent, quote, split_item
+from livesync.protocol.messages import WireEvent
+from livesync.protocol.pages import quote, split_item
 
 
 class History(NamedTuple):

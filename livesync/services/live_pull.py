@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from livesync.conf import get_settings
 from livesync.protocol.chunking import cut
 from livesync.protocol.events import Cursor
-from livesync.protocol.messages import encode_event, encode_page
+from livesync.protocol.pages import encode_event, encode_page
 from livesync.services.pull import Page, read_pages
 from livesync.storage.engine import Appended
 

@@ -10,7 +10,7 @@ from livesync.conf import get_settings
 from livesync.protocol.admission import check_backend_id
 from livesync.protocol.chunking import cut
 from livesync.protocol.errors import CommitUnknownError, StorageUnavailableError
-from livesync.protocol.messages import encode_page
+from livesync.protocol.pages import encode_page
 from livesync.services.append import submit
 from livesync.services.patience import patiently
 from livesync.storage import get_engine, get_readers

@@ -21,7 +21,7 @@ from groundwork.psycopg_driver import (
     execute,
     is_broken,
 )
-from livesync.protocol.messages import encode_item
+from livesync.protocol.pages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError

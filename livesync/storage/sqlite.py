@@ -13,7 +13,7 @@ from groundwork.sqlite_files import check_file
 from groundwork.sqlite_log import grow_log
 from livesync.models import Place
 from livesync.protocol.chunking import utf8_size
-from livesync.protocol.messages import encode_item
+from livesync.protocol.pages import encode_item
 from livesync.storage.backend_id import new_backend_id
 from livesync.storage.engine import Slice, StoreState
 from livesync.storage.errors import CommitBrokenError

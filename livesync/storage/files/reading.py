@@ -3,7 +3,7 @@
 from typing import Any
 
 from livesync.protocol.chunking import utf8_size
-from livesync.protocol.messages import encode_item
+from livesync.protocol.pages import encode_item
 from livesync.storage.engine import Slice
 from livesync.storage.files.store_file import FileState, StoreFile
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from livesync.protocol.events import Cursor, Event
-from livesync.protocol.messages import encode_event
+from livesync.protocol.pages import encode_event
 from livesync.services import hub as hub_module
 from livesync.services import pull as pull_module
 from livesync.services.hints import Hint

@@ -28,7 +28,7 @@ from livesync.client import (
 from livesync.client.calls import MAX_MESSAGE_BYTES
 from livesync.protocol import rpc
 from livesync.protocol.errors import LimitError
-from livesync.protocol.messages import encode_event, encode_page
+from livesync.protocol.pages import encode_event, encode_page
 from tests.clients import DEADLINE_S, until
 from tests.factories import make_event
 from tests.processes import LOOPBACK

@@ -10,7 +10,7 @@ from livesync.moving.errors import FileRefusedError
 from livesync.moving.new_file import new_file
 from livesync.moving.writing import WRITERS, History
 from livesync.protocol.events import Event
-from livesync.protocol.messages import encode_event, split_item
+from livesync.protocol.pages import encode_event, split_item
 from tests.factories import make_chain, make_event
 from tests.moving_files import BACKEND_ID, STORE, TIME, opened, timed
 

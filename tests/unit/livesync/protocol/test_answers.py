@@ -22,7 +22,7 @@ from livesync.protocol.errors import (
     StoreHeldError,
 )
 from livesync.protocol.events import Cursor
-from livesync.protocol.messages import encode_event, encode_page
+from livesync.protocol.pages import encode_event, encode_page
 from livesync.protocol.rpc import RequestId
 from tests import vectors
 from tests.factories import make_event

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livesync.protocol.chunking import ENVELOPE_BYTES, Cut, cut, utf8_size
-from livesync.protocol.messages import encode_event, encode_page
+from livesync.protocol.pages import encode_event, encode_page
 from tests.factories import make_events
 
 texts_of_all_sizes = st.lists(st.text(alphabet="aé\U0001f600", max_size=40), max_size=60)

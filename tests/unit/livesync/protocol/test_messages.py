@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from groundwork import strict_json
 from groundwork.strict_json import ShapeError
-from livesync.protocol import messages
+from livesync.protocol import messages, pages
 from livesync.protocol.errors import (
     BackendIdMismatchError,
     InvalidBatchError,
@@ -118,7 +118,7 @@ def test_what_an_event_holds_is_read_as_it_was_written(event: Event) -> None:
 def test_an_event_comes_back_with_its_args_character_for_character(event: Event) -> None:
     (stored,) = read_push(push_text(event)).batch
 
-    text = messages.encode_event(stored, CREATED_AT)
+    text = pages.encode_event(stored, CREATED_AT)
 
     assert text.encode().decode() == text
     members = strict_json.loads(text)["eventEncoded"]
@@ -337,47 +337,6 @@ def test_a_ping_names_its_store() -> None:
         read_ping({})
 
 
-def test_an_event_is_encoded_as_the_wire_document_says() -> None:
-    text = messages.encode_event(make_event(2), CREATED_AT)
-
-    assert json.loads(text) == {
-        "eventEncoded": {
-            "name": "noted",
-            "args": {"text": "hello"},
-            "seqNum": 2,
-            "parentSeqNum": 1,
-            "clientId": "client-1",
-            "sessionId": "session-1",
-        },
-        "metadata": {
-            "_tag": "Some",
-            "value": {"_tag": "SyncMessage.SyncMetadata", "createdAt": CREATED_AT},
-        },
-    }
-
-
-@pytest.mark.parametrize(
-    ("remaining", "page_info"),
-    [(0, {"_tag": "NoMore"}), (7, {"_tag": "MoreKnown", "remaining": 7})],
-)
-def test_a_page_says_how_many_events_follow(remaining: int, page_info: dict[str, Any]) -> None:
-    events = [messages.encode_event(event, CREATED_AT) for event in make_events(2)]
-
-    page = json.loads(messages.encode_page(events, remaining=remaining, backend_id="id"))
-
-    assert page["pageInfo"] == page_info
-    assert page["backendId"] == "id"
-    assert [item["eventEncoded"]["seqNum"] for item in page["batch"]] == [1, 2]
-
-
-def test_an_empty_page_is_a_page() -> None:
-    assert json.loads(messages.encode_page([], remaining=0, backend_id="id")) == {
-        "batch": [],
-        "pageInfo": {"_tag": "NoMore"},
-        "backendId": "id",
-    }
-
-
 @pytest.mark.parametrize(
     ("error", "members"),
     [
@@ -413,8 +372,3 @@ def test_an_error_repeats_neither_a_long_id_nor_the_stores_of_others() -> None:
 
     assert mismatch["received"] == "x" * 128
     assert "'" not in str(StoreMismatchError())
-
-
-@given(st.text(max_size=20))
-def test_a_quoted_text_is_the_text(text: str) -> None:
-    assert json.loads(messages.quote(text)) == text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from livesync.protocol import packed_pages, records, rpc
 from livesync.protocol.events import Event
-from livesync.protocol.messages import encode_event, encode_page
+from livesync.protocol.pages import encode_event, encode_page
 from tests import vectors
 from tests.factories import make_event, make_events
 

@@ -23,7 +23,8 @@ from livesync.protocol.calls import (
 )
 from livesync.protocol.errors import BackendIdMismatchError, ServerAheadError
 from livesync.protocol.events import Cursor, Event
-from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits, encode_item, encode_page
+from livesync.protocol.messages import PING_ANSWER, PUSH_ACK, Limits
+from livesync.protocol.pages import encode_item, encode_page
 from livesync.protocol.rpc import Ack, Interrupt, Ping, Request
 from livesync.protocol.search_params import match_sync_request
 from livesync.protocol.session import Session

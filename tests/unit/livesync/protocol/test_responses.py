@@ -3,7 +3,7 @@
 import pytest
 
 from livesync.protocol.events import Event
-from livesync.protocol.messages import encode_event
+from livesync.protocol.pages import encode_event
 from livesync.protocol.responses import PullResponse, SentEvent
 from tests.factories import make_event
 
