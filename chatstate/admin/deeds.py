@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from chatstate.admin.base import RowsAdmin
 from chatstate.protocol.errors import ChatstateError
+from chatstate.protocol.messages import FALSE
 from chatstate.protocol.operations import Operation
 from chatstate.services.browse import carry_out
 
@@ -27,7 +28,8 @@ class Deed(NamedTuple):
         warning: what it brings about.
         state: changes when the row does; a form of before that does nothing.
         shown: the row, for the page.
-        do: does it; may raise a ``ChatstateError``.
+        do: does it, and tells whether there was still something to be done it to; may raise a
+            ``ChatstateError``.
         note: what is written into the admin's log.
     """
 
@@ -37,17 +39,20 @@ class Deed(NamedTuple):
     warning: str
     state: Callable[[Any], str]
     shown: Callable[[Any], SafeString]
-    do: Callable[[Any], object]
+    do: Callable[[Any], bool]
     note: Callable[[Any], str]
 
 
-def do(row: Any, operation: Operation) -> None:
+def do(row: Any, operation: Operation) -> bool:
     """Carry out an operation of the row's namespace, as if its bot had asked for it.
+
+    Returns:
+        Whether its answer is another one than "no".
 
     Raises:
         ChatstateError: it could not be done.
     """
-    carry_out(row._state.db, row.namespace, operation)
+    return carry_out(row._state.db, row.namespace, operation) != FALSE
 
 
 class DeedForm(forms.Form):
@@ -75,13 +80,14 @@ class DeedPage:
         if request.method != "POST":
             return self._ask(request, row)
         form = DeedForm(request.POST)
-        if not form.is_valid() or form.cleaned_data["state"] != self._state(row):
-            messages.error(request, "It has changed since you opened this page; look again.")
-            return self._ask(request, row)
+        is_as_shown = form.is_valid() and form.cleaned_data["state"] == self._state(row)
         try:
-            deed.do(row)
+            is_done = is_as_shown and deed.do(row)
         except ChatstateError as error:
             messages.error(request, f"Nothing is known to be done: {error}.")
+            return self._ask(request, row)
+        if not is_done:
+            messages.error(request, "It has changed since you opened this page; look again.")
             return self._ask(request, row)
         self._rows.log_change(request, row, deed.note(row))
         messages.success(request, deed.note(row))

@@ -21,7 +21,7 @@ from chatstate.admin.databases import choice_url
 from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.queues import QueuePages
 from chatstate.models import HeldLock
-from chatstate.protocol.operations import ForceReleaseLock
+from chatstate.protocol.operations import EndHold
 from chatstate.services.browse import count_stranded
 from chatstate.storage.expiry import now_ms
 
@@ -33,7 +33,7 @@ FORCE_RELEASE = Deed(
     " it; the holder is not told before it extends or releases the lock.",
     state=lambda lock: str(lock.fence),
     shown=lambda lock: show_key(lock.thread_id),
-    do=lambda lock: do(lock, ForceReleaseLock(thread_id=key_text(lock.thread_id))),
+    do=lambda lock: do(lock, EndHold(thread_id=key_text(lock.thread_id), fence=lock.fence)),
     note=lambda lock: (
         f"Released the lock of {lock} in {lock.namespace}:"
         f" fence {lock.fence}, holder {bytes(lock.token_digest).hex()[:12]}."

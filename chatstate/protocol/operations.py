@@ -150,6 +150,15 @@ class ForceReleaseLock(OnThread, frozen=True, kw_only=True, tag="forceReleaseLoc
     """Take the lock away from whoever holds it."""
 
 
+class EndHold(ForceReleaseLock, frozen=True, kw_only=True, tag="endHold"):
+    """The same, if the holder is still the one with this ``fence``.
+
+    Not for clients: for an operator, who has seen whose lock it is.
+    """
+
+    fence: int
+
+
 class Get(OnKey, frozen=True, kw_only=True, tag="get"):
     """Read a cache entry."""
 

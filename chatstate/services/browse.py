@@ -13,6 +13,7 @@ from chatstate.services.execute import get_database
 from chatstate.sharding import shard_of
 from chatstate.storage.expiry import now_ms
 from chatstate.storage.jobs import Job
+from chatstate.storage.steps import Outcome
 
 MAX_NAMESPACES = 1_000
 """Most namespaces that are told apart."""
@@ -121,11 +122,14 @@ def list_items(alias: str, head: ListHead, *, after: int, max_items: int) -> Seq
     return list(found.order_by("number")[:max_items])
 
 
-def carry_out(alias: str, namespace: str, operation: Operation) -> None:
+def carry_out(alias: str, namespace: str, operation: Operation) -> Outcome:
     """Carry out an operation of an operator, as if the bot had asked for it.
 
     Args:
         alias: of the database that the row was found in; the site's hooks may name another by now.
+
+    Returns:
+        Its answer.
 
     Raises:
         ChatstateError: it was refused; ``UnavailableError``: the database does not answer, and it
@@ -141,6 +145,7 @@ def carry_out(alias: str, namespace: str, operation: Operation) -> None:
     (result,) = done.results
     if isinstance(result, ChatstateError):
         raise result
+    return result
 
 
 def _rows(alias: str, statement: str, parameters: dict[str, Any]) -> Sequence[tuple[Any, ...]]:

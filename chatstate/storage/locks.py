@@ -12,6 +12,7 @@ from hashlib import sha256
 from chatstate.protocol.messages import FALSE, NULL, TRUE
 from chatstate.protocol.operations import (
     AcquireLock,
+    EndHold,
     ExtendLock,
     ForceReleaseLock,
     ReleaseLock,
@@ -54,6 +55,13 @@ RELEASE = Statement(
 FORCE_RELEASE = Statement("""
     DELETE FROM chatstate_heldlock WHERE namespace = :namespace AND key_digest = :digest
 """)
+END_HOLD = Statement(
+    """
+    DELETE FROM chatstate_heldlock
+    WHERE namespace = :namespace AND key_digest = :digest AND fence = :fence
+    """,
+    tells_change=True,
+)
 IS_STRANDED = Statement("""
     SELECT 1 FROM chatstate_queuedentry
     WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
@@ -112,6 +120,12 @@ def release(operation: ReleaseLock, context: Context) -> Plan:
 def force_release(operation: ForceReleaseLock, context: Context) -> Plan:
     """Make the lock free, whoever holds it."""
     return Plan((FORCE_RELEASE,), context.at(operation.thread_id), lambda _: NULL)
+
+
+def end_hold(operation: EndHold, context: Context) -> Plan:
+    """Make the lock free, if it is still the hold that is meant; tell whether it was."""
+    parameters = {**context.at(operation.thread_id), "fence": operation.fence}
+    return Plan((END_HOLD,), parameters, lambda rows: TRUE if rows[0] else FALSE)
 
 
 def _digest(token: str) -> bytes:

@@ -1,6 +1,7 @@
 """What operators may do, and who may do it."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -9,8 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from msgspec import Raw
 
+from chatstate.admin import deeds
 from chatstate.models import Shard, Token
-from chatstate.protocol.operations import AcquireLock, AppendToList, ForceReleaseLock
+from chatstate.protocol.operations import (
+    AcquireLock,
+    AppendToList,
+    ForceReleaseLock,
+    Operation,
+)
 from chatstate.services.tokens import find_principal
 from chatstate.storage.database import ShardDatabase
 from tests.integration.chatstate.admin.conftest import (
@@ -98,6 +105,22 @@ def test_a_lock_that_has_changed_hands_is_left_to_its_holder(
         response = root.post(row_url("heldlock", "release"), form)
         assert "It has changed since you opened this page" in response.content.decode()
 
+    assert count("heldlock") == 1
+    assert not LogEntry.objects.exists()
+
+
+def test_a_lock_that_changes_hands_at_that_moment_is_left_to_its_holder_too(
+    kept: ShardDatabase, root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def do_too_late(row: Any, operation: Operation) -> bool:
+        do(kept, ForceReleaseLock(thread_id=KEY), AcquireLock(thread_id=KEY, ttl_ms=HOUR_MS))
+        return deeds.do(row, operation)
+
+    monkeypatch.setattr("chatstate.admin.locks.do", do_too_late)
+
+    response = confirm(root, row_url("heldlock", "release"))
+
+    assert "It has changed since you opened this page" in response.content.decode()
     assert count("heldlock") == 1
     assert not LogEntry.objects.exists()
 
