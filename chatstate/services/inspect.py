@@ -53,16 +53,19 @@ class ThreadDetails(NamedTuple):
         return self.queue.depth > 0 and self.lock is None
 
 
-def inspect_thread(namespace: str, thread_id: str) -> ThreadDetails:
+def inspect_thread(namespace: str, thread_id: str, *, shard: str | None = None) -> ThreadDetails:
     """What is kept of a thread at present; nothing at all is an answer, too.
+
+    Args:
+        shard: the one that the bot names; None: the one that the site's hooks give.
 
     Raises:
         InvalidError: there can be no such namespace or thread id.
-        UnknownShardError: the site's hooks give a shard that the settings do not have.
+        UnknownShardError: the settings do not have the shard.
         UnavailableError: the database does not answer.
     """
     check_namespace(namespace)
-    operation = IsSubscribed(thread_id=thread_id)
+    operation = IsSubscribed(thread_id=thread_id, shard=shard)
     operation.check(get_limits())
     shard = shard_of(operation)
     alias = get_settings().shards[shard]

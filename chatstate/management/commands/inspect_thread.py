@@ -18,11 +18,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("namespace")
         parser.add_argument("thread_id")
+        parser.add_argument(
+            "--shard", help="that the bot names; else the settings decide, as usual"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
 
     def handle(self, *, namespace: str, thread_id: str, **options: Any) -> None:
         try:
-            thread = inspect_thread(namespace, thread_id)
+            thread = inspect_thread(namespace, thread_id, shard=options["shard"])
         except ChatstateError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(_members(thread)) if options["json"] else _text(thread))

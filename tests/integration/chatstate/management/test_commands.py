@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 from msgspec import Raw
+from pytest_django import Settings
 
 from chatstate.models import Token
 from chatstate.protocol.operations import AcquireLock, Enqueue, Operation, Subscribe
@@ -126,6 +127,20 @@ def test_a_thread_of_which_nothing_is_kept_is_shown_too(chat_database: ShardData
         "lock:        free",
         "queue:       empty",
     ]
+
+
+def test_a_thread_is_looked_for_on_the_shard_that_its_bot_names(
+    chat_database: ShardDatabase, settings: Settings
+) -> None:
+    settings.CHATSTATE = {"shards": {"default": "not asked", "named": ALIAS}}
+    do(chat_database, AcquireLock(thread_id="t", ttl_ms=HOUR_MS))
+
+    shown = run("inspect_thread", "bot", "t", "--shard", "named")
+
+    assert f"shard:       named (database {ALIAS})" in shown
+    assert "lock:        held since" in shown
+    with pytest.raises(CommandError, match="there is no shard 'mars'"):
+        run("inspect_thread", "bot", "t", "--shard", "mars")
 
 
 def test_what_has_expired_is_not_shown(chat_database: ShardDatabase) -> None:
