@@ -35,6 +35,10 @@ _PLAIN_ROW = (
 )
 _CELL = re.compile(rf"\s*+(?:(NULL)|(-?\d{{1,19}})|({_QUOTED})|(replace\())", re.IGNORECASE)
 _REPLACEMENT = re.compile(rf"\s*,\s*({_QUOTED})\s*,\s*char\((10|13)\)\s*\)", re.IGNORECASE)
+_NO_END = (
+    "a dump has no mark of its end: compare the head with the last number in the database, as one"
+    " that was cut off between two rows cannot be told from a shorter one"
+)
 _MAX_TABLES = 10_000
 _MAX_NESTED_REPLACES = 8
 _ORDER = ("seqNum", "parentSeqNum", "name", "args", "clientId", "sessionId", "createdAt")
@@ -69,7 +73,7 @@ class SqlDumpSource:
             store_id=store_id,
             backend_id=context.backend_id if context else None,
             head=context.head if context else None,
-            notes=d1_notes(store_id),
+            notes=d1_notes(store_id) + (() if context else (_NO_END,)),
         )
 
     def events(self) -> Iterator[TimedEvent]:

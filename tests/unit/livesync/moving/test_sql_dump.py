@@ -7,7 +7,15 @@ import pytest
 from livesync.moving import text
 from livesync.moving.errors import FileRefusedError
 from tests.factories import make_event, make_events
-from tests.moving_files import STORE, VECTORS, dump_of, events_in, opened, timed
+from tests.moving_files import (
+    STORE,
+    VECTORS,
+    dump_of,
+    events_in,
+    opened,
+    timed,
+    write_durable_object,
+)
 
 EVENTS = make_events(3)
 ODD = [
@@ -132,6 +140,17 @@ def test_what_is_no_dump_of_the_store_is_refused(
         events_in(path, STORE)
 
     assert message in str(refused.value)
+
+
+def test_only_the_durable_object_can_tell_that_the_last_rows_are_missing(tmp_path: Path) -> None:
+    rows = dump_of(make_events(3)).splitlines(keepends=True)
+    path = dump(tmp_path / "file", "".join(rows[:-1]))
+    context = write_durable_object(tmp_path / "context")
+
+    with opened(path, STORE) as alone, opened(path, STORE, context=context) as together:
+        assert len(list(alone.events())) == 2
+        assert "a dump has no mark of its end" in alone.origin.notes[-1]
+        assert (together.origin.head, together.origin.notes) == (3, ())
 
 
 def test_a_statement_without_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
