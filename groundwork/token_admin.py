@@ -4,32 +4,22 @@ A token is made on a page that shows it once, and revoked on one that asks befor
 can be changed, and nobody can see it again.
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION, LogEntry
-from django.contrib.admin.options import ModelAdmin
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods
 
-from groundwork.bounded_paginator import BoundedPaginator
+from groundwork.row_admin import ReadOnlyAdmin, asks_and_does, log
 from groundwork.tokens import MAX_DAYS, BearerToken, TokenTable, ends_after
 from groundwork.visible_text import visible, visible_html
-
-if TYPE_CHECKING:  # generic in the stubs only
-    _ModelAdmin = ModelAdmin[BearerToken]
-else:
-    _ModelAdmin = ModelAdmin
 
 _REVOKED = "It is revoked or has expired already."
 
@@ -58,32 +48,21 @@ class TokenForm(forms.Form):
         raise NotImplementedError  # each app's form does
 
 
-class TokenAdmin(_ModelAdmin):
+class TokenAdmin(ReadOnlyAdmin):
     """Lists tokens, makes one, revokes one. Subclasses say what a token opens."""
 
     table: ClassVar[TokenTable[Any]]
     form_class: ClassVar[type[TokenForm]]
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    actions = None
     sortable_by = ()
 
     class Media:
-        css: ClassVar = {"all": ("groundwork/visible_text.css", "groundwork/tokens.css")}
+        css: ClassVar = {"all": ("groundwork/tokens.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(self._permission("add")))
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def get_urls(self) -> list[URLPattern]:
-        # before Django's own, the last of which takes anything
-        return [self._page("revoke/", self._revoke, "revoke"), *super().get_urls()]
+        return [self.page("revoke/", asks_and_does(self._revoke), "revoke"), *super().get_urls()]
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
@@ -133,39 +112,15 @@ class TokenAdmin(_ModelAdmin):
 
     def _log_made(self, request: HttpRequest, form: TokenForm) -> None:
         shown = f"{visible(form.opens())}: {visible(form.cleaned_data['label'])}"
-        LogEntry.objects.create(
-            user_id=cast(int, request.user.pk),
-            content_type=ContentType.objects.get_for_model(self.model),
-            object_repr=shown[:200],
-            action_flag=ADDITION,
-            change_message=f"Made a token for {shown}.",
-        )
-
-    def _page(
-        self, route: str, view: Callable[[HttpRequest, BearerToken], HttpResponse], name: str
-    ) -> URLPattern:
-        @wraps(view)
-        def checked(request: HttpRequest, pk: int) -> HttpResponse:
-            if not self.has_view_permission(request):
-                raise PermissionDenied
-            token = self.get_object(request, str(pk))
-            if token is None:
-                raise Http404("there is no such token")
-            return view(request, token)
-
-        safe = require_http_methods(["GET", "HEAD", "POST"])(self.admin_site.admin_view(checked))
-        return path(f"<int:pk>/{route}", safe, name=self._url(name).removeprefix("admin:"))
+        log(request, self.model, ADDITION, shown, f"Made a token for {shown}.")
 
     def _render(
         self, request: HttpRequest, template: str, title: str, **context: Any
     ) -> TemplateResponse:
-        shared = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
-        return TemplateResponse(
-            request, f"admin/tokens/{template}.html", {**shared, "title": title, **context}
-        )
+        return self.render_page(request, f"tokens/{template}", title, **context)
 
     def _permission(self, deed: str) -> str:
         return f"{self.opts.app_label}.{deed}_{self.opts.model_name}"
 
     def _url(self, name: str) -> str:
-        return f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
+        return f"admin:{self.url_name(name)}"

@@ -1,32 +1,20 @@
 """What the pages of chatstate have in common: they read only, and never through all rows."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import ModelAdmin
-from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField, F, Model, QuerySet, Value
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import BigIntegerField, F, QuerySet, Value
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from chatstate.admin.databases import choices, shown_alias
 from chatstate.services.browse import known_namespaces
 from chatstate.sharding import default_alias
 from chatstate.storage.context import digest
-from groundwork.bounded_paginator import BoundedPaginator
+from groundwork.row_admin import ReadOnlyAdmin, shown_instant
 from groundwork.visible_text import distinct_html
-
-if TYPE_CHECKING:  # generic in the stubs only
-    _ModelAdmin = ModelAdmin[Model]
-else:
-    _ModelAdmin = ModelAdmin
 
 
 class NamespaceFilter(admin.SimpleListFilter):
@@ -47,27 +35,14 @@ class NamespaceFilter(admin.SimpleListFilter):
         return queryset.none() if "\x00" in namespace else queryset.filter(namespace=namespace)
 
 
-class RowsAdmin(_ModelAdmin):
+class RowsAdmin(ReadOnlyAdmin):
     """Lists and shows rows of one database; no form adds, changes or deletes."""
 
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    actions = None
     list_filter: ClassVar[Any] = (NamespaceFilter,)
     change_list_template = "admin/chatstate/change_list.html"
 
     class Media:
-        css: ClassVar = {"all": ("groundwork/visible_text.css", "chatstate/admin.css")}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        css: ClassVar = {"all": ("chatstate/admin.css",)}
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # any other would let a URL ask for a part of a value, and read through all rows
@@ -85,39 +60,11 @@ class RowsAdmin(_ModelAdmin):
         """The database that the rows are in."""
         return default_alias()
 
-    def page(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-        """The pattern of a page of a row; ``view`` is called with the request and the row.
-
-        Who is not signed in is sent to do so; who may not view such rows gets 403.
-        """
-
-        @wraps(view)
-        def checked(request: HttpRequest, pk: int, **parts: Any) -> HttpResponse:
-            if not self.has_view_permission(request):
-                raise PermissionDenied
-            row = self.get_object(request, str(pk))
-            if row is None:
-                raise Http404("there is no such row")
-            return view(request, row, **parts)
-
-        name = f"chatstate_{self.opts.model_name}_{name}"
-        return path(f"<int:pk>/{route}", self.admin_site.admin_view(checked), name=name)
-
     def render(
         self, request: HttpRequest, template: str, title: str, **context: Any
     ) -> TemplateResponse:
-        """A template of ours, with what every page of the admin shows."""
-        return TemplateResponse(
-            request,
-            f"admin/chatstate/{template}.html",
-            {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "media": self.media,
-                "title": title,
-                **context,
-            },
-        )
+        """A template of chatstate's, with what every page of the admin shows."""
+        return self.render_page(request, f"chatstate/{template}", title, **context)
 
 
 class KeyedAdmin(RowsAdmin):
@@ -166,17 +113,6 @@ def with_rest(rows: "QuerySet[Any]", now: int) -> "QuerySet[Any]":
     return annotated
 
 
-def log(request: HttpRequest, model: type[Model], flag: int, shown: str, message: str) -> None:
-    """Write into the admin's log what was done to something that is no row of its own."""
-    LogEntry.objects.create(
-        user_id=cast(int, request.user.pk),
-        content_type=ContentType.objects.get_for_model(model),
-        object_repr=shown[:200],
-        action_flag=flag,
-        change_message=message,
-    )
-
-
 def key_text(key: "bytes | memoryview[int]") -> str:
     """A stored key as its bot wrote it."""
     return bytes(key).decode("utf-8", "surrogatepass")
@@ -187,9 +123,9 @@ def show_key(key: "bytes | memoryview[int]") -> SafeString:
     return distinct_html(key_text(key))
 
 
-def shown_instant(instant_ms: int) -> str:
+def shown_ms_instant(instant_ms: int) -> str:
     """Milliseconds since 1970 for people."""
-    return f"{datetime.fromtimestamp(instant_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return shown_instant(datetime.fromtimestamp(instant_ms / 1000, UTC))
 
 
 def shown_ms(ms: int | None) -> str:

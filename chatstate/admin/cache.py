@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods
 
-from chatstate.admin.base import KeyedAdmin, key_text, show_key, shown_instant, with_rest
+from chatstate.admin.base import KeyedAdmin, key_text, show_key, shown_ms_instant, with_rest
 from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.admin.values import Value, values_page
 from chatstate.models import CacheEntry
 from chatstate.protocol.operations import Delete
 from chatstate.storage.expiry import now_ms
+from groundwork.row_admin import asks_and_does
 
 DELETE = Deed(
     name="delete",
@@ -40,7 +40,7 @@ class CacheEntryAdmin(KeyedAdmin):
     search_help_text = "A whole key."
 
     def get_urls(self) -> list[URLPattern]:
-        show = require_http_methods(["GET", "HEAD", "POST"])(self.show_value)
+        show = asks_and_does(self.show_value)
         return [
             DeedPage(self, DELETE).url(),
             self.page("value/", show, "value"),
@@ -68,7 +68,7 @@ class CacheEntryAdmin(KeyedAdmin):
 
     @admin.display(description="written")
     def written(self, entry: CacheEntry) -> str:
-        return shown_instant(entry.written_at_ms)
+        return shown_ms_instant(entry.written_at_ms)
 
     @admin.display(description="")
     def ways(self, entry: CacheEntry) -> SafeString:

@@ -9,13 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods
 
 from chatstate.admin.base import RowsAdmin
 from chatstate.protocol.errors import ChatstateError
 from chatstate.protocol.messages import FALSE
 from chatstate.protocol.operations import Operation
 from chatstate.services.browse import carry_out
+from groundwork.row_admin import asks_and_does
 
 
 class Deed(NamedTuple):
@@ -70,7 +70,7 @@ class DeedPage:
 
     def url(self) -> URLPattern:
         """Its URL pattern."""
-        view = require_http_methods(["GET", "HEAD", "POST"])(self.answer)
+        view = asks_and_does(self.answer)
         return self._rows.page(f"{self._deed.name}/", view, self._deed.name)
 
     def answer(self, request: HttpRequest, row: Any) -> HttpResponse:

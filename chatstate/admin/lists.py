@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods
 
 from chatstate.admin.base import KeyedAdmin, show_key, with_rest
 from chatstate.admin.values import PAGE_VALUES, Value, after_of, values_page
 from chatstate.models import ListHead
 from chatstate.services.browse import list_items
 from chatstate.storage.expiry import now_ms
+from groundwork.row_admin import asks_and_does
 
 
 class ListHeadAdmin(KeyedAdmin):
@@ -27,7 +27,7 @@ class ListHeadAdmin(KeyedAdmin):
     search_help_text = "A whole key."
 
     def get_urls(self) -> list[URLPattern]:
-        show = require_http_methods(["GET", "HEAD", "POST"])(self.show_items)
+        show = asks_and_does(self.show_items)
         return [self.page("items/", show, "items"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":

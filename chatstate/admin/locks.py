@@ -14,7 +14,7 @@ from chatstate.admin.base import (
     NamespaceFilter,
     key_text,
     show_key,
-    shown_instant,
+    shown_ms_instant,
     with_rest,
 )
 from chatstate.admin.databases import choice_url
@@ -84,7 +84,7 @@ class HeldLockAdmin(KeyedAdmin):
 
     @admin.display(description="acquired")
     def acquired(self, lock: HeldLock) -> str:
-        return shown_instant(lock.acquired_at_ms)
+        return shown_ms_instant(lock.acquired_at_ms)
 
     @admin.display(description="")
     def ways(self, lock: HeldLock) -> SafeString:

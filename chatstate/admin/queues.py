@@ -13,9 +13,9 @@ from django.contrib.admin.models import CHANGE
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from chatstate.admin.base import RowsAdmin, key_text, log, show_key, shown_ms
+from chatstate.admin.base import RowsAdmin, key_text, show_key, shown_ms
 from chatstate.admin.databases import choices
 from chatstate.admin.values import PAGE_VALUES, Value, after_of, may_see, values_page
 from chatstate.models import QueuedEntry
@@ -27,6 +27,7 @@ from chatstate.services.browse import (
     queue_entries,
 )
 from chatstate.storage.expiry import now_ms
+from groundwork.row_admin import asks_and_does, log
 from groundwork.visible_text import visible
 
 PERMISSION = "chatstate.view_queuedentry"
@@ -45,7 +46,7 @@ class QueuePages:
 
     def urls(self) -> list[URLPattern]:
         """Their URL patterns."""
-        entries = require_http_methods(["GET", "HEAD", "POST"])(self.show_entries)
+        entries = asks_and_does(self.show_entries)
         return [
             self._page("queues/", require_safe(self.list_queues), "queues"),
             self._page("queues/entries/", entries, "queue_entries"),

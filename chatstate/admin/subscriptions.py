@@ -5,7 +5,7 @@ from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chatstate.admin.base import KeyedAdmin, key_text, show_key, shown_instant
+from chatstate.admin.base import KeyedAdmin, key_text, show_key, shown_ms_instant
 from chatstate.admin.deeds import Deed, DeedPage, do
 from chatstate.models import Subscription
 from chatstate.protocol.operations import Unsubscribe
@@ -35,7 +35,7 @@ class SubscriptionAdmin(KeyedAdmin):
 
     @admin.display(description="subscribed")
     def subscribed(self, row: Subscription) -> str:
-        return shown_instant(row.subscribed_at_ms)
+        return shown_ms_instant(row.subscribed_at_ms)
 
     @admin.display(description="")
     def ways(self, row: Subscription) -> SafeString:

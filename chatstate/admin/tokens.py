@@ -51,7 +51,7 @@ class TokenAdmin(token_admin.TokenAdmin, RowsAdmin):
     )
     fields = (*list_display, "revoked_at")
 
-    class Media:
+    class Media:  # both bases have one
         css: ClassVar = {"all": ("groundwork/tokens.css",)}
 
     @admin.display(description="rights")

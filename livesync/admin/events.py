@@ -63,9 +63,9 @@ class EventPages(StorePages):
     def urls(self) -> list[URLPattern]:
         """Their URL patterns."""
         return [
-            self.page("events/", require_safe(self.list_events), "events"),
-            self.page("events/<int:seq_num>/", require_safe(self.show_event), "event"),
-            self.page("events/<int:seq_num>/args.json", require_safe(self.download), "args"),
+            self.stores.page("events/", require_safe(self.list_events), "events"),
+            self.stores.page("events/<int:seq_num>/", require_safe(self.show_event), "event"),
+            self.stores.page("events/<int:seq_num>/args.json", require_safe(self.download), "args"),
         ]
 
     def list_events(self, request: HttpRequest, row: Store) -> HttpResponse:

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from groundwork.bounded_paginator import BoundedPaginator
+from groundwork.row_admin import RowAdmin
 from groundwork.visible_text import distinct_html, visible_html
 from livesync.admin.store_field import StoreField
 from livesync.auth.permissions import GROUP, SUBJECT, USER
@@ -19,10 +18,8 @@ from livesync.conf import get_settings
 from livesync.models import StorePermission
 
 if TYPE_CHECKING:  # generic in the stubs only
-    _ModelAdmin = ModelAdmin[StorePermission]
     _ModelForm = forms.ModelForm[StorePermission]
 else:
-    _ModelAdmin = ModelAdmin
     _ModelForm = forms.ModelForm
 
 _SUBJECT_MAX_CHARS = 255
@@ -55,7 +52,7 @@ class StorePermissionForm(_ModelForm):
         return cleaned
 
 
-class StorePermissionAdmin(_ModelAdmin):
+class StorePermissionAdmin(RowAdmin):
     """Adds, changes and deletes permissions; open sockets notice within a minute."""
 
     form = StorePermissionForm
@@ -63,12 +60,6 @@ class StorePermissionAdmin(_ModelAdmin):
     list_filter = ("holder_kind", "may_push")
     search_fields = ("store",)
     search_help_text = "Any part of a store id."
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-
-    class Media:
-        css = {"all": ("groundwork/visible_text.css",)}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         is_on = get_settings().store_permissions

@@ -5,8 +5,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern
-from django.views.decorators.http import require_http_methods
 
+from groundwork.row_admin import asks_and_does
 from groundwork.visible_text import visible
 from livesync.admin.pages import StorePages
 from livesync.models import Store
@@ -52,9 +52,7 @@ class ResetPage(StorePages):
 
     def urls(self) -> list[URLPattern]:
         """Its URL pattern."""
-        return [
-            self.page("reset/", require_http_methods(["GET", "HEAD", "POST"])(self.reset), "reset")
-        ]
+        return [self.stores.page("reset/", asks_and_does(self.reset), "reset")]
 
     def reset(self, request: HttpRequest, row: Store) -> HttpResponse:
         if not self.stores.has_reset_permission(request):

@@ -1,17 +1,15 @@
 """The list of stores and the page of one: read-only, with ways to its events and to a reset."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.options import ModelAdmin
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from groundwork.bounded_paginator import BoundedPaginator
+from groundwork.row_admin import ReadOnlyAdmin, shown_instant
 from groundwork.visible_text import distinct_html
 from livesync.admin.events import EventPages
 from livesync.admin.reset import ResetPage
@@ -19,13 +17,8 @@ from livesync.admin.rows import as_it_stands
 from livesync.models import Store
 from livesync.services.stores import count_live_pulls
 
-if TYPE_CHECKING:  # generic in the stubs only
-    _ModelAdmin = ModelAdmin[Store]
-else:
-    _ModelAdmin = ModelAdmin
 
-
-class StoreAdmin(_ModelAdmin):
+class StoreAdmin(ReadOnlyAdmin):
     """Lists, finds and shows stores; nothing can be added, changed or deleted by form."""
 
     list_display = (
@@ -39,10 +32,6 @@ class StoreAdmin(_ModelAdmin):
     )
     search_fields = ("store_id",)
     search_help_text = "Any part of a store id."
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    actions = None
     fieldsets = (
         (None, {"fields": ("listed_id", "created", "place")}),
         ("History", {"fields": ("events", "size", "head", "last_push")}),
@@ -62,16 +51,7 @@ class StoreAdmin(_ModelAdmin):
     )
 
     class Media:
-        css = {"all": ("groundwork/visible_text.css", "livesync/admin.css")}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Store | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Store | None = None) -> bool:
-        return False
+        css: ClassVar = {"all": ("livesync/admin.css",)}
 
     def has_reset_permission(self, request: HttpRequest) -> bool:
         """Whether this user may reset stores."""
@@ -90,7 +70,6 @@ class StoreAdmin(_ModelAdmin):
         return changelist
 
     def get_urls(self) -> list[URLPattern]:
-        # before Django's own, the last of which takes anything
         return [*EventPages(self).urls(), *ResetPage(self).urls(), *super().get_urls()]
 
     def change_view(
@@ -123,11 +102,11 @@ class StoreAdmin(_ModelAdmin):
 
     @admin.display(description="last push", ordering="last_push_at")
     def last_push(self, store: Store) -> str:
-        return "never" if store.last_push_at is None else _utc(store.last_push_at)
+        return "never" if store.last_push_at is None else shown_instant(store.last_push_at)
 
     @admin.display(description="created at", ordering="created_at")
     def created(self, store: Store) -> str:
-        return _utc(store.created_at)
+        return shown_instant(store.created_at)
 
     @admin.display(description="live pulls here")
     def live_pulls(self, store: Store) -> int:
@@ -142,7 +121,3 @@ class StoreAdmin(_ModelAdmin):
     def clean_up(self, store: Store) -> str:
         is_done = store.oldest_generation == store.generation
         return "none" if is_done else "being deleted in the background"
-
-
-def _utc(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
