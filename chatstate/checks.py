@@ -1,6 +1,8 @@
 """System checks: settings that cannot work stop the site before they can do harm."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.apps import AppConfig
@@ -12,17 +14,26 @@ from django.utils.module_loading import import_string
 
 from chatstate.conf import ChatstateSettings, get_settings
 from chatstate.models import Shard
+from chatstate.protocol.messages import READABLE_DEPTH
 from chatstate.sharding import DEFAULT, database_aliases
+
+_BOUNDS: dict[str, tuple[int, float]] = {
+    "key_max_bytes": (1, 1_024),
+    "value_max_depth": (1, READABLE_DEPTH - 1),
+    # what the protocol promises, and clients count on
+    "answers_kept_ms": (60_000, math.inf),
+    "token_recheck_s": (0, math.inf),
+}
 
 
 @register("chatstate")
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Refuse settings that cannot work: misspelt keys, shards without an alias, broken hooks."""
+    """Refuse what cannot work: misspelt keys, shards without an alias, broken hooks, bounds."""
     try:
         found = get_settings()
     except (ImproperlyConfigured, TypeError) as error:
         return [Error(str(error), id="chatstate.E001")]
-    return [*_check_shards(found), *_check_hooks(found)]
+    return [*_check_shards(found), *_check_hooks(found), *_check_bounds(found)]
 
 
 @register("chatstate", deploy=True)
@@ -84,6 +95,18 @@ def _check_hooks(found: ChatstateSettings) -> list[CheckMessage]:
                     id="chatstate.E004",
                 )
             )
+    return problems
+
+
+def _check_bounds(found: ChatstateSettings) -> list[CheckMessage]:
+    numbers = {k: value for k, value in asdict(found).items() if isinstance(value, int | float)}
+    problems: list[CheckMessage] = []
+    for name, number in numbers.items():
+        least, most = _BOUNDS.get(name, (1, math.inf))
+        if not least <= number <= most:
+            bounds = f"{least:,} or more" if most == math.inf else f"{least:,} to {most:,}"
+            reason = f"CHATSTATE[{name!r}] must be {bounds}, not {number}."
+            problems.append(Error(reason, id="chatstate.E006"))
     return problems
 
 

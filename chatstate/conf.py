@@ -43,7 +43,8 @@ class ChatstateSettings:
     """How much of a list is read at a time; a longer one is read piece by piece."""
 
     answers_kept_ms: int = 60_000
-    """How long the answer to a request id is kept at least, in milliseconds."""
+    """How long the answer to a request id is kept at least, in milliseconds; at least 60,000, which
+    clients count on."""
 
     hello_timeout_s: float = 10.0
     """How long a socket may take to say who it is."""

@@ -41,7 +41,7 @@ from chatstate.protocol.operations import (
 from groundwork import strict_json
 
 MAX_ID = 2**53 - 1
-_READABLE_DEPTH = 700
+READABLE_DEPTH = 700
 """How deep an operation may be nested to be read at all; a reader gives up near 1,000."""
 NULL, TRUE, FALSE = "null", "true", "false"
 
@@ -132,7 +132,7 @@ def read_members(name: str, text: str) -> Operation:
     """
     if name not in _decoders:
         raise UnknownOperationError(name)
-    if strict_json.is_deeper_than(text, _READABLE_DEPTH):
+    if strict_json.is_deeper_than(text, READABLE_DEPTH):
         raise _too_deep(name)
     try:
         members = strict_json.loads(text)
@@ -180,7 +180,7 @@ def greeting(**members: Any) -> str:
 
 def _read_one_by_one(text: str, max_operations: int) -> list[Operation | Refused]:
     """The same for a frame in which something is odd: tell what, and for which operation."""
-    readable = strict_json.without_deep_parts(text, _READABLE_DEPTH + 2)
+    readable = strict_json.without_deep_parts(text, READABLE_DEPTH + 2)
     try:
         items: list[Raw] = strict_json.read(readable, _items)
     except strict_json.JsonError as error:
@@ -203,7 +203,7 @@ def _read_item(text: str) -> Operation | Refused:
         raise MalformedError("an operation's id must be from 0 to 2^53 - 1")
     if head.op not in _decoders:
         return Refused(head.id, UnknownOperationError(head.op))
-    if strict_json.is_deeper_than(text, _READABLE_DEPTH):
+    if strict_json.is_deeper_than(text, READABLE_DEPTH):
         return Refused(head.id, _too_deep(head.op))
     try:
         return _read_operation(text, head.op)
@@ -221,7 +221,7 @@ def _read_operation(text: str, name: str) -> Operation:
 def _too_deep(name: str) -> InvalidError:
     # nothing else of an operation can be nested
     field = "message" if name == "enqueue" else "value"
-    return InvalidError(field, f"is nested more than {_READABLE_DEPTH - 1} deep")
+    return InvalidError(field, f"is nested more than {READABLE_DEPTH - 1} deep")
 
 
 def _explained(text: str, wanted: type[Operation], error: Exception) -> InvalidError:
