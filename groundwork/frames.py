@@ -9,13 +9,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from channels.consumer import AsyncConsumer
 
+from groundwork.by_hand import Started
 from groundwork.strict_json import JsonError, decode_utf8
 
 logger = logging.getLogger(__name__)
@@ -251,7 +252,7 @@ class FrameConsumer(AsyncConsumer):  # type: ignore[misc] # channels publishes n
             self._give_up_sending(error)
             return
         self._waiting = deque()
-        self._keep_sending(_Started(sending, waited_for))
+        self._keep_sending(Started(sending, waited_for))
 
     def _keep_sending(self, first: Any) -> None:
         # not in self._tasks: a close frame must still go out after the socket's other work ended
@@ -308,27 +309,6 @@ def _direct_server(receive: Any, send: Any) -> DirectServer | None:
     server = getattr(receive, "__self__", None)
     is_bare = server is not None and getattr(send, "__self__", None) is server
     return server if is_bare and isinstance(server, DirectServer) else None
-
-
-class _Started:
-    """The rest of a coroutine that was started by hand and had to wait for ``waited_for``."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waited_for: Any) -> None:
-        self._coroutine = coroutine
-        self._waited_for = waited_for
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        waited_for = self._waited_for
-        while True:
-            try:
-                try:
-                    value = yield waited_for
-                except BaseException as error:
-                    waited_for = self._coroutine.throw(error)
-                else:
-                    waited_for = self._coroutine.send(value)
-            except StopIteration:
-                return
 
 
 class Registry:

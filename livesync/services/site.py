@@ -8,13 +8,14 @@ Either is waited for as long as ``hook_timeout_s``, no longer.
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from groundwork.by_hand import TimeUpError, within
 from livesync import hooks
 from livesync.conf import get_settings
 from livesync.hooks import Context, Hooks
@@ -24,7 +25,7 @@ from livesync.services.hook_threads import HookThreads, ThreadsHeldError
 
 logger = logging.getLogger(__name__)
 
-Hook = Callable[..., Awaitable[Any]]
+Hook = Callable[..., Coroutine[Any, Any, Any]]
 
 _REASON_MAX_LENGTH = 400
 
@@ -115,18 +116,12 @@ def _awaitable(site_hooks: Hooks, name: str) -> Hook | None:
         hook = _in_a_thread(name, hook)
 
     async def call(*args: Any) -> Any:
-        max_s = get_settings().hook_timeout_s
         try:
-            async with asyncio.timeout(max_s) as limit:
-                return await hook(*args)
+            return await within(get_settings().hook_timeout_s, hook(*args))
         except (RefusedError, AuthUnavailableError):
             raise
-        except ThreadsHeldError as error:
+        except (ThreadsHeldError, TimeUpError) as error:
             raise _broken(name, str(error)) from error
-        except TimeoutError as error:
-            if limit.expired():
-                raise _broken(name, f"has not returned for {max_s:g} s") from error
-            raise _failed(name, error) from error  # its own
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
