@@ -98,6 +98,17 @@ async def test_operations_of_a_frame_take_effect_in_their_order(services: None) 
     assert answers[5] == {"id": 5, "items": [1], "more": False}
 
 
+async def test_a_read_sees_what_its_client_has_sent_before(services: None) -> None:
+    async with bot(await make_token()) as connected:
+        for value in range(20):
+            connected.socket.send_text(f'[{{"id":1,"op":"set","key":"k","value":{value}}}]')
+            connected.socket.send_text('[{"id":2,"op":"get","key":"k"}]')
+            await connected.hear()
+
+            assert await connected.hear() == [{"id": 2, "value": value}]
+            assert await connected.do(op("get", key="k")) == [{"id": 0, "value": value}]
+
+
 async def test_what_is_sent_behind_the_token_is_answered_behind_the_greeting(
     services: None,
 ) -> None:

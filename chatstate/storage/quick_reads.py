@@ -1,0 +1,197 @@
+"""Reads that are over before they could be handed to a thread; on SQLite only.
+
+They happen on the thread of an event loop, which has others to serve. So such a read never waits
+for a lock, takes a bounded number of keys and characters, and is left to the writer's thread for a
+while after one that took long: then pages come from a slow disk.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+from django.db import connections
+
+from chatstate.protocol.messages import FALSE, NULL, TRUE
+from chatstate.protocol.operations import Get, IsSubscribed, Operation
+from chatstate.storage import clock
+from chatstate.storage.context import digest
+from groundwork.sqlite_files import OpenedFile, opened_file
+
+MOST_KEYS = 64
+MOST_CHARS = 250_000
+SLOW_S = 0.02
+REST_S = 1.0
+"""How long nothing is read here after a read that was slow or failed."""
+
+
+class _Kind(NamedTuple):
+    """How operations of one kind are read together.
+
+    ``select`` gives digest and answer of each key that has another answer than ``absent``; its
+    parameters are the present instant, the namespace, and the digests.
+    """
+
+    select: str
+    absent: str
+
+
+_KINDS: dict[type[Operation], _Kind] = {
+    IsSubscribed: _Kind(
+        f"""
+        SELECT key_digest, '{TRUE}' FROM chatstate_subscription
+        WHERE namespace = ?2 AND key_digest IN ({{}})
+        """,
+        FALSE,
+    ),
+    Get: _Kind(
+        """
+        SELECT key_digest, value FROM chatstate_cacheentry
+        WHERE namespace = ?2 AND key_digest IN ({})
+              AND (expires_at_ms IS NULL OR expires_at_ms > ?1)
+        """,
+        NULL,
+    ),
+}
+
+
+class _Opened(NamedTuple):
+    driver: sqlite3.Connection
+    file: OpenedFile
+    pid: int
+
+
+_inherited: list[_Opened] = []
+"""Connections of the process that this one was forked from: not even closing them is safe."""
+
+
+class QuickReads:
+    """Reads in the database behind one alias; any thread may ask.
+
+    Args:
+        alias: of the database, among Django's.
+        machine: tells the time.
+    """
+
+    def __init__(self, alias: str, machine: clock.Machine) -> None:
+        self._alias = alias
+        self._machine = machine
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+        self._rests_until = 0.0
+
+    def read(self, namespace: str, operations: Sequence[Operation]) -> list[str] | None:
+        """What is committed, for operations that are all of one kind; never waits.
+
+        Returns:
+            The JSON of the answers; None where they have to be read in the ordinary way.
+        """
+        kind = _kind_of(operations)
+        if kind is None or time.monotonic() < self._rests_until:
+            return None
+        if not self._lock.acquire(blocking=False):
+            return None  # another thread's loop reads here
+        try:
+            return self._read_watchfully(kind, namespace, operations)
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Let go of the connection; the next read opens another one."""
+        with self._lock:
+            self._close()
+
+    def _read_watchfully(
+        self, kind: _Kind, namespace: str, operations: Sequence[Operation]
+    ) -> list[str] | None:
+        started_at = time.monotonic()
+        try:
+            answers = self._read(kind, namespace, operations)
+        except sqlite3.Error:
+            self._close()
+            answers, has_failed = None, True
+        else:
+            has_failed = False
+        ended_at = time.monotonic()
+        if has_failed or ended_at - started_at > SLOW_S:
+            self._rests_until = ended_at + REST_S
+        return answers
+
+    def _read(
+        self, kind: _Kind, namespace: str, operations: Sequence[Operation]
+    ) -> list[str] | None:
+        driver, file, _ = opened = self._open()
+        digests = [digest(operation.place) for operation in operations]
+        driver.execute("BEGIN")
+        now_ms = clock.read(driver, self._machine, is_writing=False).now_ms
+        found = _fetch(driver, kind, (now_ms, namespace, *_filled_up(digests)))
+        driver.execute("COMMIT")
+        if not file.is_there():
+            raise sqlite3.OperationalError(f"{opened.file.path} was removed or replaced")
+        if found is None:
+            return None
+        return [found.get(each, kind.absent) for each in digests]
+
+    def _open(self) -> _Opened:
+        if self._opened is not None and self._opened.pid != os.getpid():
+            _inherited.append(self._opened)
+            self._opened = None
+        if self._opened is None:
+            self._opened = _open(self._alias)
+        return self._opened
+
+    def _close(self) -> None:
+        if self._opened is not None and self._opened.pid == os.getpid():
+            self._opened.driver.close()
+            self._opened = None
+
+
+def is_possible(alias: str) -> bool:
+    """Whether the database behind ``alias`` is one that can be read so."""
+    return str(connections.settings[alias]["ENGINE"]) == "django.db.backends.sqlite3"
+
+
+def _open(alias: str) -> _Opened:
+    name = str(connections.settings[alias]["NAME"])
+    # no transaction but ours, no waiting, and a lock of ours for threads
+    driver = sqlite3.connect(
+        name, timeout=0, isolation_level=None, check_same_thread=False, uri=True
+    )
+    driver.execute("PRAGMA query_only = 1")
+    driver.execute("SELECT 1 FROM sqlite_master").fetchone()  # the log is opened by the first read
+    return _Opened(driver, opened_file(driver), os.getpid())
+
+
+def _kind_of(operations: Sequence[Operation]) -> _Kind | None:
+    if len(operations) > MOST_KEYS:
+        return None
+    kinds = {type(operation) for operation in operations}
+    return _KINDS.get(kinds.pop()) if len(kinds) == 1 else None
+
+
+def _fetch(
+    driver: sqlite3.Connection, kind: _Kind, parameters: Sequence[object]
+) -> dict[bytes, str] | None:
+    """The answers by digest; None: they are longer than ``MOST_CHARS``."""
+    found: dict[bytes, str] = {}
+    chars = 0
+    for key_digest, answer in driver.execute(_select(kind, len(parameters)), parameters):
+        chars += len(answer)
+        if chars > MOST_CHARS:
+            return None
+        found[key_digest] = answer
+    return found
+
+
+@cache
+def _select(kind: _Kind, parameters: int) -> str:
+    return kind.select.format(", ".join(f"?{number}" for number in range(3, parameters + 1)))
+
+
+def _filled_up(digests: Sequence[bytes]) -> Sequence[bytes]:
+    """To a power of two by the last one, so that there are few statements to prepare."""
+    size = 1 << (len(digests) - 1).bit_length()
+    return [*digests, *[digests[-1]] * (size - len(digests))]
