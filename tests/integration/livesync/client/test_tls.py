@@ -1,0 +1,113 @@
+"""``wss`` and ``https``: the server has to prove who it is, whoever asks."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from livesync.client import AsyncClient
+from tests.clients import until
+from tests.processes import LOOPBACK
+from tests.site_process import SiteProcess
+
+NAME = "localhost"
+SCHEMES = pytest.mark.parametrize("scheme", ["wss", "https"])
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of ``localhost`` and its key, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + signed.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+async def port(site: SiteProcess, certificate: Path) -> AsyncIterator[int]:
+    """Of a proxy that ends TLS in front of the site."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.start_server(partial(_forward, site.port), LOOPBACK, 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _forward(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    from_site, to_site = await asyncio.open_connection(LOOPBACK, port)
+    back = asyncio.create_task(_pump(from_site, writer))
+    await _pump(reader, to_site)
+    await back
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@SCHEMES
+async def test_a_server_with_a_certificate_that_is_trusted_is_used(
+    scheme: str, port: int, certificate: Path, store_id: str
+) -> None:
+    trusting = ssl.create_default_context(cafile=certificate)
+    url = f"{scheme}://{NAME}:{port}"
+    async with AsyncClient(store_id, url, ssl_context=trusting) as client:
+        await client.push([("v1.NoteAdded", {"id": "1"})])
+
+        assert [event.name for event in await client.pull()] == ["v1.NoteAdded"]
+
+
+@SCHEMES
+@pytest.mark.parametrize(
+    ("host", "is_trusted", "reason"),
+    [
+        (NAME, False, "self-signed certificate"),
+        (LOOPBACK, True, "IP address mismatch"),
+    ],
+)
+async def test_any_other_server_is_not_talked_to(
+    scheme: str,
+    port: int,
+    certificate: Path,
+    store_id: str,
+    host: str,
+    is_trusted: bool,
+    reason: str,
+    site: SiteProcess,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    context = ssl.create_default_context(cafile=certificate) if is_trusted else None
+    url = f"{scheme}://{host}:{port}"
+    async with AsyncClient(store_id, url, ssl_context=context, timeout_s=None) as client:
+        pushing = asyncio.ensure_future(client.push([("v1.NoteAdded", {"id": "1"})]))
+        await until(lambda: pushing.done() or "trying again" in caplog.text)
+
+        assert reason in caplog.text
+        assert not pushing.done()
+        pushing.cancel()
+    async with AsyncClient(store_id, site.ws_url) as client:
+        assert await client.pull() == []
