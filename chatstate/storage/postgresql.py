@@ -279,7 +279,7 @@ class _Carrying:
     def _send(self, item: _Item, under_way: set[Key]) -> "_Pending | Result | None":
         """Send what carries out the operation; None: the same is under way in this slice."""
         job, operation = item
-        if job.writes and job.shard in self._start.frozen:
+        if operation.right == "write" and job.shard in self._start.frozen:
             return FrozenError(job.shard)
         if self._budget.refuses(operation):
             return BusyError()

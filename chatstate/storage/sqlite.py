@@ -126,10 +126,14 @@ class _Transaction:
             self._kept[namespace, request_id] = Kept(*kept)
 
     def carry_out(self, job: Job) -> list[Result]:
-        if job.writes and self._is_frozen(job.shard):
-            return [FrozenError(job.shard)] * len(job.operations)
+        is_frozen = job.writes and self._is_frozen(job.shard)
         context = Context(job.namespace, self._now_ms, self._fences, self._list_page_max_chars)
-        return [self._once(operation, context) for operation in job.operations]
+        return [
+            FrozenError(job.shard)
+            if is_frozen and operation.right == "write"
+            else self._once(operation, context)
+            for operation in job.operations
+        ]
 
     def finish(self) -> None:
         # who did not get the lock was not told a fence either, and need not wait for the disk
