@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from livesync.auth.json_fetch import MAX_BYTES
 from livesync.auth.key_sets import KEPT_FOR_S, RETRY_AFTER_S, KeySet, is_trustworthy
 from livesync.auth.keys import Wanted
 from livesync.protocol.errors import AuthUnavailableError
+from tests.certificates import NAME, serving, write_certificate
 from tests.clients import DEADLINE_S
 from tests.issuers import Issuer
 
@@ -25,7 +28,7 @@ MAX_AGE_S = 600.0
 class Publisher:
     """Serves what the test says, and counts who asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.body = b""
         self.status = 200
         self.asked = 0
@@ -33,7 +36,12 @@ class Publisher:
         self.may_answer.set()
         self.answer: Callable[[Any], None] | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}/keys"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/keys"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -81,6 +89,20 @@ class Clock:
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
     publisher = Publisher()
+    publisher.publish(OLD)
+    yield publisher
+    publisher.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return write_certificate(tmp_path / "certificate.pem")
+
+
+@pytest.fixture
+def secure_publisher(certificate: Path) -> Iterator[Publisher]:
+    """Publishes over TLS."""
+    publisher = Publisher(serving(certificate))
     publisher.publish(OLD)
     yield publisher
     publisher.stop()
@@ -269,6 +291,44 @@ def test_keys_are_fetched_where_nobody_can_put_others_in_their_place(
     url: str, answer: bool
 ) -> None:
     assert is_trustworthy(url) == answer
+
+
+async def test_keys_are_fetched_over_tls_from_whom_the_machine_trusts(
+    secure_publisher: Publisher,
+    certificate: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    key_set = published_at(NAME, secure_publisher, clock)
+
+    assert await ids(key_set, WANTS_OLD) == ["old"]
+
+
+@pytest.mark.parametrize(("host", "is_trusted"), [(NAME, False), ("127.0.0.1", True)])
+async def test_keys_of_whom_no_certificate_names_are_not_read(
+    secure_publisher: Publisher,
+    certificate: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    is_trusted: bool,
+) -> None:
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    key_set = published_at(host, secure_publisher, clock)
+
+    with pytest.raises(AuthUnavailableError):
+        await ids(key_set, WANTS_OLD)
+    assert secure_publisher.asked == 0
+
+
+def published_at(host: str, publisher: Publisher, clock: Clock) -> KeySet:
+    """The key set of one who publishes over TLS."""
+    url = f"https://{host}:{publisher.port}/keys"
+    return KeySet(url, max_age_s=MAX_AGE_S, timeout_s=DEADLINE_S, clock=clock)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/keys", "data:,{}"])

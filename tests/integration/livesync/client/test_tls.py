@@ -4,52 +4,30 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from livesync.client import AsyncClient
+from tests.certificates import NAME, serving, write_certificate
 from tests.clients import until
 from tests.processes import LOOPBACK
 from tests.site_process import SiteProcess
 
-NAME = "localhost"
 SCHEMES = pytest.mark.parametrize("scheme", ["wss", "https"])
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The certificate of ``localhost`` and its key, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + signed.public_bytes(Encoding.PEM)
-    )
-    return path
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return write_certificate(tmp_path / "certificate.pem")
 
 
 @pytest.fixture
 async def port(site: SiteProcess, certificate: Path) -> AsyncIterator[int]:
     """Of a proxy that ends TLS in front of the site."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server = await asyncio.start_server(partial(_forward, site.port), LOOPBACK, 0, ssl=context)
+    forward = partial(_forward, site.port)
+    server = await asyncio.start_server(forward, LOOPBACK, 0, ssl=serving(certificate))
     async with server:
         yield server.sockets[0].getsockname()[1]
 
