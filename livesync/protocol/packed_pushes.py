@@ -6,9 +6,10 @@ client writes them. An event whose args are a known record of strings, integers 
 run of tokens, and msgspec reads those in one call.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, repeat
 from json.encoder import encode_basestring as quote
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ _SHORT_MAX_BYTES = 31
 _CONSTANTS = {None: "null", False: "false", True: "true"}
 _UNDEFINED = b"\xd4\x00"
 
+_get_args: Callable[[Event], str] = attrgetter("args")
 _decode = msgspec.msgpack.Decoder().decode
 
 
@@ -112,7 +114,7 @@ class _PushReader(Reader):
         if len(self.batch) != count:
             raise _UnusualError
         event_max_chars = _EVENT_MAX_CHARS + _TEXTS * _BYTE_MAX_CHARS * self._longest
-        self.batch_max_chars = sum(len(event.args or "") for event in self.batch)
+        self.batch_max_chars = sum(map(len, map(_get_args, self.batch)))
         self.batch_max_chars += count * event_max_chars
 
     def _read_run(
