@@ -1,6 +1,8 @@
 """Cut a run of encoded events into pages, by count and by bytes."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 ENVELOPE_BYTES = 256
@@ -26,13 +28,10 @@ def cut(texts: Sequence[str], *, max_events: int, max_bytes: int) -> Iterator[Cu
     An event that is larger than ``max_bytes`` by itself goes alone: it was accepted once, so every
     client has to get it. An empty run gives no page.
     """
-    start, size = 0, ENVELOPE_BYTES
-    for index, text in enumerate(texts):
-        added = utf8_size(text) + 1
-        full = index - start >= max_events or size + added > max_bytes
-        if full and index > start:
-            yield Cut(start, index, size)
-            start, size = index, ENVELOPE_BYTES
-        size += added
-    if start < len(texts):
-        yield Cut(start, len(texts), size)
+    ends = list(accumulate([utf8_size(text) + 1 for text in texts], initial=0))
+    start = 0
+    while start < len(texts):
+        fitting = bisect_right(ends, ends[start] + max_bytes - ENVELOPE_BYTES) - 1
+        stop = min(max(fitting, start + 1), start + max_events, len(texts))
+        yield Cut(start, stop, ENVELOPE_BYTES + ends[stop] - ends[start])
+        start = stop

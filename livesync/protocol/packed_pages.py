@@ -117,7 +117,7 @@ def _write_items(writer: Writer, items: list[_Item]) -> None:
 def _write_rest(writer: Writer, items: Iterator[_Item]) -> None:
     # no calls for what nearly every event consists of
     ids, write, define = writer.ids, writer.write, writer.define
-    put, put_all = writer.tokens.append, writer.tokens.extend
+    put = writer.tokens.append
     head = Raw(bytes((ids[_ITEM], ids[_EVENT])))
     middle = Raw(_encode_middle(ids[_METADATA], ids[_CREATED]))
     for item in items:
@@ -126,7 +126,8 @@ def _write_rest(writer: Writer, items: Iterator[_Item]) -> None:
         if args is UNSET:
             write(_value_of(item))
             continue
-        put_all((head, event.name))
+        put(head)
+        put(event.name)
         if type(args) is dict:
             keys = tuple(args)
             put(ids.get(keys) or define(keys))
@@ -137,7 +138,10 @@ def _write_rest(writer: Writer, items: Iterator[_Item]) -> None:
         seq_num, parent = event.seq_num, event.parent_seq_num
         put(seq_num if 0x7F < seq_num < 2**32 else integer(seq_num))
         put(parent if 0x7F < parent < 2**32 else integer(parent))
-        put_all((event.client_id, event.session_id, middle, item.metadata.value.created_at))
+        put(event.client_id)
+        put(event.session_id)
+        put(middle)
+        put(item.metadata.value.created_at)
 
 
 def _encode_middle(metadata: int, created: int) -> bytes:
