@@ -33,7 +33,7 @@ _CONSTANTS = {None: "null", False: "false", True: "true"}
 _UNDEFINED = b"\xd4\x00"
 
 _get_args: Callable[[Event], str] = attrgetter("args")
-_decode = msgspec.msgpack.Decoder().decode
+_decode = msgspec.msgpack.Decoder(list[str | int | bool | None]).decode
 
 
 class Unpacked(NamedTuple):
@@ -125,6 +125,9 @@ class _PushReader(Reader):
             return None
         try:
             form = self._forms.get(head[-1]) or self._form(head[-1])
+            self._room -= len(run) * len(form.args)  # what is too large is refused unmade
+            if self._room < 0:
+                return None
             tokens = [_decode(form.head + piece) for piece in run]
             _, names, _, *values, seq_nums, parents = zip(*tokens, strict=True)
             texts = zip(*map(_json_of, values), strict=True) if values else repeat(())

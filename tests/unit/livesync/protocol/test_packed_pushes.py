@@ -1,6 +1,7 @@
 """A push that is read straight is the one that its JSON would have been."""
 
 import re
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -173,7 +174,7 @@ MAKERS = b"\xa1c\xa1s"
 def raw_push(events: bytes, count: int) -> bytes:
     """A push whose events are these bytes."""
     none = record(0x42, ["_tag"], b"\xa4None")
-    batch = bytes((0x90 | count,)) + events
+    batch = b"\xdd" + count.to_bytes(4, "big") + events
     payload = record(0x41, ["storeId", "batch", "backendId"], b"\xa7store-1" + batch + none)
     start = b"\xa7Request\xa11\xaeSyncDoRpc.Push"
     return b"\x91" + record(0x40, ["_tag", "id", "tag", "payload"], start + payload)
@@ -220,3 +221,18 @@ def test_every_token_means_what_it_does_elsewhere(second: bytes, is_read_straigh
     agreed(raw_push(events + raw_event(b"\x51\xa1x", 302), 3))
     agreed(raw_push(events, 3))
     agreed(raw_push(events, 1))
+
+
+def test_a_hostile_batch_takes_little_memory() -> None:
+    # each event repeats, in two bytes, a member of a thousand characters
+    args = record(0x51, ["k" * 1_000], b"\xc0")
+    events = [record(0x50, EVENT_KEYS, b"\xa1n" + args) + raw_event(b"", 300)[3:]]
+    events += [raw_event(b"\x51\xc0", number) for number in range(301, 60_000)]
+    data = raw_push(b"".join(events), len(events))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordsError, match="too large as JSON"):
+            unpack(data, max_chars=1_048_576, max_depth=600)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1_048_576
+    finally:
+        tracemalloc.stop()
