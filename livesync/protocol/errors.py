@@ -111,9 +111,11 @@ class StoreNotFoundError(LivesyncError):
 class StorageUnavailableError(LivesyncError):
     """The database cannot answer now; nothing was stored. The same request may succeed later."""
 
+    # one text for every cause: the database's own words name hosts, users and files
+    text = "the storage is unavailable; try again later"
+
     def __init__(self) -> None:
-        # one text for every cause: the database's own words name hosts, users and files
-        super().__init__("the storage is unavailable; try again later")
+        super().__init__(self.text)
 
 
 class StoreHeldError(StorageUnavailableError):
@@ -122,6 +124,8 @@ class StoreHeldError(StorageUnavailableError):
 
 class StoreArrivingError(StorageUnavailableError):
     """The store's history is on its way here from elsewhere: it is served when it is complete."""
+
+    text = "the history of the store is still being brought here; try again when it is complete"
 
 
 class AuthUnavailableError(StorageUnavailableError):

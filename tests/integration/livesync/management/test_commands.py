@@ -68,6 +68,16 @@ class TestMoving:
             run("export_store", "missing", str(tmp_path / "file"))
         assert [found.name for found in tmp_path.iterdir()] == ["link"]
 
+    @pytest.mark.parametrize("command", ["export_store", "reset_store"])
+    def test_a_store_that_is_still_on_its_way_is_said_to_be(
+        self, engine: DatabaseEngine, tmp_path: Path, command: str
+    ) -> None:
+        engine.begin_adoption(STORE, "V1StGXR8_Z5jdHi6B-myT")
+        more = {"export_store": (str(tmp_path / "file"),), "reset_store": ("--yes",)}
+
+        with pytest.raises(CommandError, match="still being brought here; try again"):
+            run(command, STORE, *more.get(command, ()))
+
     @pytest.mark.usefixtures("engine")
     def test_what_has_to_be_known_is_said(self) -> None:
         options = ("--context", str(VECTORS / "notes-2026.sqlite"))
