@@ -62,7 +62,8 @@ END_HOLD = Statement(
     """,
     tells_change=True,
 )
-IS_STRANDED = Statement("""
+IS_STRANDED = Statement(
+    """
     SELECT 1 FROM chatstate_queuedentry
     WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
           AND NOT EXISTS (
@@ -70,7 +71,9 @@ IS_STRANDED = Statement("""
               WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
           )
     LIMIT 1
-""")
+    """,
+    only_from="chatstate_queuedentry",
+)
 _RELEASED = {
     (released, stranded): json.dumps({"released": released, "stranded": stranded})
     for released in (False, True)

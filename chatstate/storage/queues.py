@@ -52,7 +52,8 @@ IS_LOCKED = Statement("""
     WHERE namespace = :namespace AND key_digest = :digest AND expires_at_ms > :now
 """)
 # what stands before the first live one has expired; nobody wants to read all of that
-TAKE = Statement("""
+TAKE = Statement(
+    """
     DELETE FROM chatstate_queuedentry
     WHERE namespace = :namespace AND key_digest = :digest AND number <= (
         SELECT number FROM chatstate_queuedentry
@@ -61,7 +62,9 @@ TAKE = Statement("""
     )
     RETURNING number, CASE WHEN expires_at_ms > :now THEN message END, enqueued_at, expires_at,
               expires_at_ms
-""")
+    """,
+    only_from="chatstate_queuedentry",
+)
 
 
 def enqueue(operation: Enqueue, context: Context) -> Plan:

@@ -14,6 +14,7 @@ from chatstate.protocol.errors import BusyError, FrozenError
 from chatstate.protocol.messages import NULL
 from chatstate.protocol.operations import (
     AcquireLock,
+    Enqueue,
     ExtendLock,
     ForceReleaseLock,
     Operation,
@@ -40,6 +41,7 @@ from groundwork.sqlite_log import grow_log
 
 SELECT_SHARD = "SELECT is_frozen FROM chatstate_shard WHERE name = ?"
 INSERT_SHARD = "INSERT INTO chatstate_shard (name, is_frozen) VALUES (?, 0)"
+IS_THERE = "SELECT EXISTS (SELECT 1 FROM {})"
 # places for some instants and ids are filled in; one with json_each takes as long for eight ids as
 # for one
 SELECT_KEPT = """
@@ -59,12 +61,13 @@ FORGET = """
     )
 """
 
+_MAY_END_A_HOLD = {ReleaseLock, ExtendLock, ForceReleaseLock}
 _MOST_LOOKED_UP = 256
 """Request ids in one statement."""
 _SPAN_MS = 60_000
 """What expires within such a span is kept to its end."""
-_CHANGED: Sequence[Row] = ((1,),)
-_UNCHANGED: Sequence[Row] = ()
+_ONE_ROW: Sequence[Row] = ((1,),)
+_NO_ROWS: Sequence[Row] = ()
 _FORGET_EVERY = 32
 """One answer in so many removes twice as many old ones: together they lie in few pages."""
 
@@ -105,6 +108,7 @@ class _Transaction:
         self._kept: dict[Key, Kept] = {}
         self._keep: dict[Key, Kept] = {}
         self._held: set[tuple[str, str]] = set()
+        self._empty: dict[str, bool] = {}
         self._has_new_holder = False
         self._frozen: dict[str, bool] = {}
         self._budget = Budget()
@@ -168,8 +172,10 @@ class _Transaction:
     def _execute(self, operation: Operation, context: Context) -> Outcome:
         if type(operation) is AcquireLock:
             return self._acquire(operation, context)
-        if isinstance(operation, ReleaseLock | ExtendLock | ForceReleaseLock):
-            self._held.discard((context.namespace, operation.thread_id))
+        if type(operation) in _MAY_END_A_HOLD:
+            self._held.discard((context.namespace, operation.place))
+        elif type(operation) is Enqueue:
+            self._empty.clear()
         return self._carry_out_plan(operation, context)
 
     def _acquire(self, operation: AcquireLock, context: Context) -> Outcome:
@@ -194,10 +200,18 @@ class _Transaction:
     def _rows(
         self, statement: Statement, parameters: Mapping[str, Any], max_chars: int | None
     ) -> Sequence[Row]:
+        if statement.only_from is not None and self._is_empty(statement.only_from):
+            return _NO_ROWS
         cursor = self._driver.execute(statement.sqlite, statement.in_order(parameters))
         if statement.tells_change:
-            return _CHANGED if cursor.rowcount else _UNCHANGED
+            return _ONE_ROW if cursor.rowcount else _NO_ROWS
         return cursor.fetchall() if max_chars is None else _up_to(cursor, max_chars)
+
+    def _is_empty(self, table: str) -> bool:
+        if table not in self._empty:
+            (is_there,) = self._driver.execute(IS_THERE.format(table)).fetchone()
+            self._empty[table] = not is_there
+        return self._empty[table]
 
     def _is_frozen(self, shard: str) -> bool:
         if shard not in self._frozen:

@@ -19,12 +19,19 @@ class Statement:
         postgresql: what PostgreSQL needs in place of it.
         tells_change: it gives a row if it has changed anything, and no row otherwise. On SQLite
             that is the count of changed rows, as ``RETURNING`` makes a table there.
+        only_from: the table that its rows are from. SQLite need not look for any key in one that
+            is empty, as that of the queues nearly always is.
     """
 
-    __slots__ = ("in_order", "postgresql", "sqlite", "tells_change")
+    __slots__ = ("in_order", "only_from", "postgresql", "sqlite", "tells_change")
 
     def __init__(
-        self, text: str, *, postgresql: str | None = None, tells_change: bool = False
+        self,
+        text: str,
+        *,
+        postgresql: str | None = None,
+        tells_change: bool = False,
+        only_from: str | None = None,
     ) -> None:
         names = list(dict.fromkeys(_PARAMETER.findall(text)))
         self.sqlite = _PARAMETER.sub(lambda found: f"?{names.index(found[1]) + 1}", text)
@@ -34,6 +41,7 @@ class Statement:
         if tells_change:
             self.postgresql += " RETURNING 1"
         self.tells_change = tells_change
+        self.only_from = only_from
 
 
 def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:

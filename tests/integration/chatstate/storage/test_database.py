@@ -263,6 +263,20 @@ def test_no_namespace_meets_the_locks_of_shards(chat_database: ShardDatabase) ->
     assert done.results == ["null"]
 
 
+def test_a_queue_that_a_group_fills_is_seen_by_what_follows(chat_database: ShardDatabase) -> None:
+    release = ReleaseLock(thread_id="t", token="nobody's")
+    entry = Enqueue(thread_id="t", message=text('"m"'), enqueued_at=0, expires_at=60_000)
+
+    results = do(
+        chat_database, release, Dequeue(thread_id="t"), entry, release, Dequeue(thread_id="t")
+    )
+
+    before, nothing, depth, after, taken = [json.loads(str(result)) for result in results]
+    assert (before["stranded"], nothing, depth["depth"]) == (False, None, 1)
+    assert (after["stranded"], taken["message"]) == (True, "m")
+    assert do(chat_database, Dequeue(thread_id="t")) == ["null"]
+
+
 def test_of_what_has_expired_in_a_queue_nothing_is_read(chat_database: ShardDatabase) -> None:
     def entry(ttl_ms: int) -> Enqueue:
         return Enqueue(thread_id="t", message=text('"m"'), enqueued_at=0, expires_at=ttl_ms)
