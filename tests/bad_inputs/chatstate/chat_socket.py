@@ -44,9 +44,9 @@ class ChatSocket(RawWebSocket):
 
     def answers(self) -> list[dict[str, Any]]:
         """What is answered to all that was sent before."""
-        # what was sent before takes effect before, and is answered before
+        # whatever goes through the writer is answered in its order; a get may overtake it
         marker = next(_MARKERS)
-        self.send_text(f'[{{"id":{marker},"op":"get","key":"marker"}}]')
+        self.send_text(f'[{{"id":{marker},"op":"queueDepth","threadId":"marker"}}]')
         found: list[dict[str, Any]] = []
         while True:
             frame = self.receive_json()
