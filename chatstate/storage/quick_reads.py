@@ -9,16 +9,18 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections
 
 from chatstate.protocol.messages import FALSE, NULL, TRUE
-from chatstate.protocol.operations import Get, IsSubscribed, Operation
+from chatstate.protocol.operations import Get, GetList, IsSubscribed, Operation
 from chatstate.storage import clock
-from chatstate.storage.context import digest
+from chatstate.storage.context import Context, digest
+from chatstate.storage.plans import plan
+from chatstate.storage.steps import Outcome, Piece, Row
 from groundwork.sqlite_files import OpenedFile, opened_file
 
 MOST_KEYS = 64
@@ -27,9 +29,11 @@ SLOW_S = 0.02
 REST_S = 1.0
 """How long nothing is read here after a read that was slow or failed."""
 
+_NO_FENCES: Iterator[int] = iter(())  # only who acquires a lock takes one
 
-class _Kind(NamedTuple):
-    """How operations of one kind are read together.
+
+class _Keys(NamedTuple):
+    """How operations that each read one key are carried out together.
 
     ``select`` gives digest and answer of each key that has another answer than ``absent``; its
     parameters are the present instant, the namespace, and the digests.
@@ -38,24 +42,54 @@ class _Kind(NamedTuple):
     select: str
     absent: str
 
+    def read(
+        self, driver: sqlite3.Connection, operations: Sequence[Operation], context: Context
+    ) -> Sequence[Outcome] | None:
+        digests = [digest(operation.place) for operation in operations]
+        parameters = (context.now_ms, context.namespace, *_filled_up(digests))
+        rows = _fetch(driver, _select(self.select, len(parameters)), parameters)
+        if rows is None:
+            return None
+        found: dict[bytes, str] = dict(rows)
+        return [found.get(each, self.absent) for each in digests]
 
-_KINDS: dict[type[Operation], _Kind] = {
-    IsSubscribed: _Kind(
-        f"""
-        SELECT key_digest, '{TRUE}' FROM chatstate_subscription
-        WHERE namespace = ?2 AND key_digest IN ({{}})
-        """,
-        FALSE,
-    ),
-    Get: _Kind(
-        """
-        SELECT key_digest, value FROM chatstate_cacheentry
-        WHERE namespace = ?2 AND key_digest IN ({})
-              AND (expires_at_ms IS NULL OR expires_at_ms > ?1)
-        """,
-        NULL,
-    ),
+
+_SUBSCRIBED = _Keys(
+    f"""
+    SELECT key_digest, '{TRUE}' FROM chatstate_subscription
+    WHERE namespace = ?2 AND key_digest IN ({{}})
+    """,
+    FALSE,
+)
+_VALUES = _Keys(
+    """
+    SELECT key_digest, value FROM chatstate_cacheentry
+    WHERE namespace = ?2 AND key_digest IN ({}) AND (expires_at_ms IS NULL OR expires_at_ms > ?1)
+    """,
+    NULL,
+)
+
+
+def _read_list(
+    driver: sqlite3.Connection, operations: Sequence[Operation], context: Context
+) -> Sequence[Outcome] | None:
+    (operation,) = operations
+    (statement,), parameters, answer, _ = plan(operation, context)
+    rows = _fetch(driver, statement.sqlite, statement.in_order(parameters))
+    if rows is None:
+        return None
+    piece = answer([rows])
+    # a longer list is read piece by piece: its next ones have to be asked for in any case
+    return None if isinstance(piece, Piece) and piece.end_number is not None else [piece]
+
+
+_Reader = Callable[[sqlite3.Connection, Sequence[Operation], Context], Sequence[Outcome] | None]
+_READERS: dict[type[Operation], tuple[_Reader, int]] = {
+    IsSubscribed: (_SUBSCRIBED.read, MOST_KEYS),
+    Get: (_VALUES.read, MOST_KEYS),
+    GetList: (_read_list, 1),
 }
+"""How operations of a kind are read, and how many at most."""
 
 
 class _Opened(NamedTuple):
@@ -83,19 +117,19 @@ class QuickReads:
         self._opened: _Opened | None = None
         self._rests_until = 0.0
 
-    def read(self, namespace: str, operations: Sequence[Operation]) -> list[str] | None:
+    def read(self, namespace: str, operations: Sequence[Operation]) -> Sequence[Outcome] | None:
         """What is committed, for operations that are all of one kind; never waits.
 
         Returns:
-            The JSON of the answers; None where they have to be read in the ordinary way.
+            The answers; None where they have to be read in the ordinary way.
         """
-        kind = _kind_of(operations)
-        if kind is None or time.monotonic() < self._rests_until:
+        reader = _reader_of(operations)
+        if reader is None or time.monotonic() < self._rests_until:
             return None
         if not self._lock.acquire(blocking=False):
             return None  # another thread's loop reads here
         try:
-            return self._read_watchfully(kind, namespace, operations)
+            return self._read_watchfully(reader, namespace, operations)
         finally:
             self._lock.release()
 
@@ -105,11 +139,11 @@ class QuickReads:
             self._close()
 
     def _read_watchfully(
-        self, kind: _Kind, namespace: str, operations: Sequence[Operation]
-    ) -> list[str] | None:
+        self, reader: _Reader, namespace: str, operations: Sequence[Operation]
+    ) -> Sequence[Outcome] | None:
         started_at = time.monotonic()
         try:
-            answers = self._read(kind, namespace, operations)
+            answers = self._read(reader, namespace, operations)
         except sqlite3.Error:
             self._close()
             answers, has_failed = None, True
@@ -121,19 +155,16 @@ class QuickReads:
         return answers
 
     def _read(
-        self, kind: _Kind, namespace: str, operations: Sequence[Operation]
-    ) -> list[str] | None:
-        driver, file, _ = opened = self._open()
-        digests = [digest(operation.place) for operation in operations]
+        self, reader: _Reader, namespace: str, operations: Sequence[Operation]
+    ) -> Sequence[Outcome] | None:
+        driver, file, _ = self._open()
         driver.execute("BEGIN")
         now_ms = clock.read(driver, self._machine, is_writing=False).now_ms
-        found = _fetch(driver, kind, (now_ms, namespace, *_filled_up(digests)))
+        answers = reader(driver, operations, Context(namespace, now_ms, _NO_FENCES, MOST_CHARS))
         driver.execute("COMMIT")
         if not file.is_there():
-            raise sqlite3.OperationalError(f"{opened.file.path} was removed or replaced")
-        if found is None:
-            return None
-        return [found.get(each, kind.absent) for each in digests]
+            raise sqlite3.OperationalError(f"{file.path} was removed or replaced")
+        return answers
 
     def _open(self) -> _Opened:
         if self._opened is not None and self._opened.pid != os.getpid():
@@ -165,30 +196,29 @@ def _open(alias: str) -> _Opened:
     return _Opened(driver, opened_file(driver), os.getpid())
 
 
-def _kind_of(operations: Sequence[Operation]) -> _Kind | None:
-    if len(operations) > MOST_KEYS:
-        return None
+def _reader_of(operations: Sequence[Operation]) -> _Reader | None:
     kinds = {type(operation) for operation in operations}
-    return _KINDS.get(kinds.pop()) if len(kinds) == 1 else None
+    if len(kinds) != 1:
+        return None
+    reader, most = _READERS.get(kinds.pop(), (None, 0))
+    return reader if len(operations) <= most else None
 
 
-def _fetch(
-    driver: sqlite3.Connection, kind: _Kind, parameters: Sequence[object]
-) -> dict[bytes, str] | None:
-    """The answers by digest; None: they are longer than ``MOST_CHARS``."""
-    found: dict[bytes, str] = {}
+def _fetch(driver: sqlite3.Connection, select: str, parameters: Sequence[Any]) -> list[Row] | None:
+    """The rows; None: their second columns are longer than ``MOST_CHARS``."""
+    rows: list[Row] = []
     chars = 0
-    for key_digest, answer in driver.execute(_select(kind, len(parameters)), parameters):
-        chars += len(answer)
+    for row in driver.execute(select, parameters):
+        chars += len(row[1])
         if chars > MOST_CHARS:
             return None
-        found[key_digest] = answer
-    return found
+        rows.append(row)
+    return rows
 
 
 @cache
-def _select(kind: _Kind, parameters: int) -> str:
-    return kind.select.format(", ".join(f"?{number}" for number in range(3, parameters + 1)))
+def _select(select: str, parameters: int) -> str:
+    return select.format(", ".join(f"?{number}" for number in range(3, parameters + 1)))
 
 
 def _filled_up(digests: Sequence[bytes]) -> Sequence[bytes]:

@@ -9,8 +9,17 @@ from django.db import connections
 from msgspec import Raw
 
 from chatstate.models import CacheEntry
-from chatstate.protocol.operations import Delete, Get, IsSubscribed, Operation, Set, Subscribe
-from chatstate.storage import quick_reads
+from chatstate.protocol.operations import (
+    AppendToList,
+    Delete,
+    Get,
+    GetList,
+    IsSubscribed,
+    Operation,
+    Set,
+    Subscribe,
+)
+from chatstate.storage import lists, quick_reads
 from chatstate.storage.database import ShardDatabase
 from chatstate.storage.jobs import Job, Result
 
@@ -52,6 +61,16 @@ def test_what_is_read_at_once_is_what_the_writer_reads(
 
 
 @only_sqlite
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_short_list_is_read_whole(database: ShardDatabase, length: int) -> None:
+    items = [AppendToList(key="l", value=Raw(b"%d" % number)) for number in range(length)]
+    do(database, AppendToList(key="another", value=Raw(b"0")), *items)
+
+    assert read(database, GetList(key="l")) == do(database, GetList(key="l"))
+    database.close()
+
+
+@only_sqlite
 def test_each_read_sees_the_last_commit_and_no_more(database: ShardDatabase) -> None:
     writer = connections[database.alias]
     assert read(database, Get(key="k")) == ['{"a": "\\u0000"}']
@@ -84,7 +103,8 @@ def test_what_has_expired_is_not_there(database: ShardDatabase) -> None:
 def test_what_is_no_read_of_a_few_short_values_is_left_to_the_writer(
     database: ShardDatabase,
 ) -> None:
-    do(database, put("long", f'"{"x" * quick_reads.MOST_CHARS}"'))
+    long = Raw(f'"{"x" * quick_reads.MOST_CHARS}"'.encode())
+    do(database, Set(key="long", value=long), AppendToList(key="long", value=long))
     get = Get(key="k")
 
     assert read(database) is None
@@ -92,12 +112,25 @@ def test_what_is_no_read_of_a_few_short_values_is_left_to_the_writer(
     assert read(database, get, IsSubscribed(thread_id="t")) is None
     assert read(database, *[get] * (quick_reads.MOST_KEYS + 1)) is None
     assert read(database, get, Get(key="long")) is None
+    assert read(database, GetList(key="long")) is None
+    assert read(database, *[GetList(key="short")] * 2) is None
     database.close()
 
 
 @pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
 def test_on_postgresql_the_writer_reads(database: ShardDatabase) -> None:
     assert read(database, Get(key="k")) is None
+
+
+@only_sqlite
+def test_a_list_of_many_items_is_left_to_the_writer(
+    database: ShardDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PAGE_MAX_ITEMS", 2)
+    do(database, *(AppendToList(key="l", value=Raw(b"1")) for _ in range(3)))
+
+    assert read(database, GetList(key="l")) is None
+    database.close()
 
 
 @only_sqlite
