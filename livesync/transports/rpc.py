@@ -126,6 +126,7 @@ class StoreRpc:
         self._take_bytes = sync_update_rpc_bytes
         self._live: dict[str, LiveCall] = {}
         self._opening = 0  # live pulls whose stored pages are read
+        self._is_closed = False
         self._in_order = asyncio.Lock()
 
     async def rpc(self, data: bytes) -> bytes | AsyncIterator[bytes]:
@@ -155,7 +156,8 @@ class StoreRpc:
         return await answered if isinstance(answered, Awaitable) else answered
 
     def close(self) -> None:
-        """End every live pull."""
+        """End every live pull; those whose stored pages are being read end with them."""
+        self._is_closed = True
         for live in tuple(self._live.values()):
             live.close()
         self._live.clear()
@@ -187,7 +189,7 @@ class StoreRpc:
             raise
         finally:
             self._opening -= 1
-        if live.has_failed:
+        if live.has_failed or self._is_closed:
             live.close()
             return
         if caller in self._live:

@@ -25,7 +25,7 @@ from tests.clients import error_of, page_numbers, until
 from tests.factories import make_events, option, wire_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
-from tests.rpc_client import RpcClient, decode
+from tests.rpc_client import RpcClient, answers_of, decode
 
 MAX_BYTES = LivesyncSettings().frame_max_bytes
 SUCCESS = {"_tag": "Success"}
@@ -421,6 +421,24 @@ async def test_who_leaves_before_the_end_of_the_pages_hears_nothing(
     await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined] # it is a generator
 
+    assert get_hub().count() == 0
+
+
+@only_sqlite
+async def test_a_live_pull_that_is_still_read_when_all_end_ends_with_its_pages(
+    subscriber: Subscriber, client: RpcClient
+) -> None:
+    await client.push(make_events(150))
+    requests = [subscriber.client.pull_request(None, caller=name) for name in ("read", "called")]
+    read, called = [await subscriber.stub.rpc(records.encode([each])) for each in requests]
+    assert not isinstance(read, bytes)
+    first = await anext(read)
+
+    subscriber.stub.close()
+
+    pages = [*decode(first), *await answers_of(read)]
+    assert numbers_of(pages[:-1]) == list(range(1, 151))
+    assert numbers_of((await answers_of(called))[:-1]) == list(range(1, 151))
     assert get_hub().count() == 0
 
 
