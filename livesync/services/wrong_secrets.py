@@ -11,6 +11,8 @@ PER_S = 60.0
 _MAX_ADDRESSES = 10_000
 _NETWORK_OF_IPV6 = 64
 """Whoever has one such address has all that share these bits."""
+_MAX_CHARS = 64
+"""Where a proxy is believed that repeats what clients claim, an address may be any text."""
 
 
 class WrongSecrets:
@@ -27,7 +29,8 @@ class WrongSecrets:
         """Whether ``address`` was wrong so often that it is not to be listened to now.
 
         Args:
-            address: an IP address; anything else counts as one address for itself.
+            address: an IP address; anything else counts as one address for itself, known by how
+                it begins.
             now: of a monotonic clock, in seconds.
         """
         now = time.monotonic() if now is None else now
@@ -50,7 +53,7 @@ def _group(address: str) -> str:
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
-        return address
+        return address[:_MAX_CHARS]
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
     if ip.ipv4_mapped is not None:

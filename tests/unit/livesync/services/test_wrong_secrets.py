@@ -37,6 +37,8 @@ def test_one_more_wrong_try_after_the_minute_counts_with_the_last_ones() -> None
         ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
         ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
         ("", "", "192.0.2.1"),
+        # little is kept of what is no address
+        ("x" * 10_000 + "1", "x" * 10_000 + "2", "x"),
         ("fe80::1%eth0", "fe80::2%eth0", "2001:db8::1"),
     ],
 )
