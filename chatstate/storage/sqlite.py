@@ -14,6 +14,7 @@ from chatstate.protocol.errors import BusyError, FrozenError
 from chatstate.protocol.messages import NULL
 from chatstate.protocol.operations import (
     AcquireLock,
+    EndHold,
     Enqueue,
     ExtendLock,
     ForceReleaseLock,
@@ -61,7 +62,7 @@ FORGET = """
     )
 """
 
-_MAY_END_A_HOLD = {ReleaseLock, ExtendLock, ForceReleaseLock}
+_MAY_END_A_HOLD = {ReleaseLock, ExtendLock, ForceReleaseLock, EndHold}
 _MOST_LOOKED_UP = 256
 """Request ids in one statement."""
 _SPAN_MS = 60_000

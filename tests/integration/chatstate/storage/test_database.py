@@ -19,6 +19,7 @@ from chatstate.protocol.operations import (
     AcquireLock,
     AppendToList,
     Dequeue,
+    EndHold,
     Enqueue,
     ForceReleaseLock,
     Get,
@@ -75,6 +76,22 @@ def test_one_who_asks_again_gets_the_first_answer(chat_database: ShardDatabase) 
     assert isinstance(do(chat_database, other)[0], ConflictError)
     assert do(chat_database, again, namespace="another bot") != [first]
     assert json.loads(str(first)).keys() == {"token", "fence", "ttlMs"}
+
+
+@pytest.mark.parametrize("end", [ForceReleaseLock, EndHold])
+def test_what_was_held_and_is_free_is_acquired_in_the_same_group(
+    chat_database: ShardDatabase, end: type[ForceReleaseLock]
+) -> None:
+    first, second, third = (
+        AcquireLock(thread_id="t", ttl_ms=60_000, request_id=name) for name in "abc"
+    )
+    (held,) = do(chat_database, first)
+    members = {"fence": json.loads(str(held))["fence"]} if end is EndHold else {}
+
+    refused, _, acquired = do(chat_database, second, end(thread_id="t", **members), third)
+
+    assert refused == "null"
+    assert acquired != "null"
 
 
 @pytest.mark.parametrize("vendor", ["postgresql"], indirect=True)
