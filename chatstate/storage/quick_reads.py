@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from django.db import connections
 
+from chatstate.conf import get_settings
 from chatstate.protocol.messages import FALSE, NULL, TRUE
 from chatstate.protocol.operations import Get, GetList, IsSubscribed, Operation
 from chatstate.storage import clock
@@ -47,7 +48,7 @@ class _Keys(NamedTuple):
     ) -> Sequence[Outcome] | None:
         digests = [digest(operation.place) for operation in operations]
         parameters = (context.now_ms, context.namespace, *_filled_up(digests))
-        rows = _fetch(driver, _select(self.select, len(parameters)), parameters)
+        rows = _fetch(driver, _select(self.select, len(parameters)), parameters, MOST_CHARS)
         if rows is None:
             return None
         found: dict[bytes, str] = dict(rows)
@@ -75,11 +76,11 @@ def _read_list(
 ) -> Sequence[Outcome] | None:
     (operation,) = operations
     (statement,), parameters, answer, _ = plan(operation, context)
-    rows = _fetch(driver, statement.sqlite, statement.in_order(parameters))
+    values = statement.in_order(parameters)
+    rows = _fetch(driver, statement.sqlite, values, context.list_page_max_chars)
     if rows is None:
         return None
     piece = answer([rows])
-    # a longer list is read piece by piece: its next ones have to be asked for in any case
     return None if isinstance(piece, Piece) and piece.end_number is not None else [piece]
 
 
@@ -160,7 +161,9 @@ class QuickReads:
         driver, file, _ = self._open()
         driver.execute("BEGIN")
         now_ms = clock.read(driver, self._machine, is_writing=False).now_ms
-        answers = reader(driver, operations, Context(namespace, now_ms, _NO_FENCES, MOST_CHARS))
+        # a longer list is read, and sent, piece by piece
+        max_chars = min(MOST_CHARS, get_settings().list_page_max_chars)
+        answers = reader(driver, operations, Context(namespace, now_ms, _NO_FENCES, max_chars))
         driver.execute("COMMIT")
         if not file.is_there():
             raise sqlite3.OperationalError(f"{file.path} was removed or replaced")
@@ -204,13 +207,14 @@ def _reader_of(operations: Sequence[Operation]) -> _Reader | None:
     return reader if len(operations) <= most else None
 
 
-def _fetch(driver: sqlite3.Connection, select: str, parameters: Sequence[Any]) -> list[Row] | None:
-    """The rows; None: their second columns are longer than ``MOST_CHARS``."""
+def _fetch(
+    driver: sqlite3.Connection, select: str, parameters: Sequence[Any], max_chars: int
+) -> list[Row] | None:
+    """The rows; None: their second columns are longer than ``max_chars``."""
     rows: list[Row] = []
-    chars = 0
     for row in driver.execute(select, parameters):
-        chars += len(row[1])
-        if chars > MOST_CHARS:
+        max_chars -= len(row[1])
+        if max_chars < 0:
             return None
         rows.append(row)
     return rows

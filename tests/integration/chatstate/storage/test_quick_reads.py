@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 from msgspec import Raw
+from pytest_django import Settings
 
 from chatstate.models import CacheEntry
 from chatstate.protocol.operations import (
@@ -123,12 +124,17 @@ def test_on_postgresql_the_writer_reads(database: ShardDatabase) -> None:
 
 
 @only_sqlite
-def test_a_list_of_many_items_is_left_to_the_writer(
-    database: ShardDatabase, monkeypatch: pytest.MonkeyPatch
+def test_a_list_that_is_sent_piece_by_piece_is_left_to_the_writer(
+    database: ShardDatabase, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "PAGE_MAX_ITEMS", 2)
-    do(database, *(AppendToList(key="l", value=Raw(b"1")) for _ in range(3)))
+    do(database, *(AppendToList(key="l", value=Raw(b"123")) for _ in range(3)))
+    assert read(database, GetList(key="l")) is not None
 
+    settings.CHATSTATE = {"list_page_max_chars": 8}
+    assert read(database, GetList(key="l")) is None
+
+    settings.CHATSTATE = {}
+    monkeypatch.setattr(lists, "PAGE_MAX_ITEMS", 2)
     assert read(database, GetList(key="l")) is None
     database.close()
 
