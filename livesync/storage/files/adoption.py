@@ -1,6 +1,6 @@
 """Take in a history from elsewhere, in the file of a store: with its identity and its times.
 
-The file is frozen until all of it is there, as a new one is; whoever meets it is told to ask.
+The file is frozen until all of the history is there; whoever meets it asks where the store lives.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from livesync.storage.plan import event_rows, text_bytes
 
 
 def begin(file: StoreFile, backend_id: str, *, replace_empty: bool) -> StoreState:
-    """What ``Engine.begin_adoption`` does, to a file that is there."""
+    """As ``Engine.begin_adoption``, for a file that is there."""
     with file.transaction():
         known = file.known(even_if_frozen=True)
         if known.backend_id != backend_id and known.event_count == 0 and replace_empty:
@@ -27,7 +27,7 @@ def begin(file: StoreFile, backend_id: str, *, replace_empty: bool) -> StoreStat
 def adopt(
     file: StoreFile, backend_id: str, events: Sequence[TimedEvent], *, even_if_frozen: bool
 ) -> StoreState:
-    """What ``Engine.adopt`` does."""
+    """As ``Engine.adopt``."""
     batch = [timed.event for timed in events]
     with file.transaction():
         known = file.known(even_if_frozen=even_if_frozen)

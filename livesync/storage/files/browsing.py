@@ -17,7 +17,7 @@ _SELECT_MISSING_BELOW = """
 def headings(
     file: StoreFile, generation: int, *, start: int, newest_first: bool, max_events: int
 ) -> list[Heading]:
-    """What ``Engine.headings`` gives."""
+    """As ``Engine.headings``."""
     table = file.table_of(generation)
     bound, order = ("<=", "DESC") if newest_first else (">=", "ASC")
     statement = (
@@ -30,7 +30,7 @@ def headings(
 def events(
     file: StoreFile, generation: int, seq_nums: Sequence[int], *, max_args_chars: int
 ) -> list[LoggedEvent]:
-    """What ``Engine.events`` gives."""
+    """As ``Engine.events``."""
     table = file.table_of(generation)
     places = ", ".join("?" * len(seq_nums))
     statement = (

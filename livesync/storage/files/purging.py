@@ -22,13 +22,13 @@ def mark(files: StoreFiles, store_id: str) -> None:
 
 
 def has_ended_events(files: StoreFiles) -> bool:
-    """Implements ``Engine.has_ended_events``."""
+    """As ``Engine.has_ended_events``."""
     with telling_faults():
         return next(_markers(files), None) is not None
 
 
 def purge(files: StoreFiles, max_events: int) -> int:
-    """Implements ``Engine.purge``."""
+    """As ``Engine.purge``."""
     for marker in _markers(files):
         try:
             if deleted := _purge(files, marker, max_events):
