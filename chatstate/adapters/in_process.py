@@ -91,11 +91,11 @@ class _InProcess:
         self._is_open = False
 
     async def call(self, operation: Operation, *, timeout_s: float | None = None) -> Reply:
+        if timeout_s is not None:
+            return await self._call_in_time(operation, timeout_s)
         _refuse_caller_inside_atomic()
         sent_at_ms = wall_ms()
         give_up_at = time.monotonic() + REPEAT_FOR_S
-        if timeout_s is not None:
-            return await self._call_in_time(operation, timeout_s)
         result = await self._turns.run(operation)
         if not isinstance(result, str):  # nearly always it is one: no coroutine more
             result = await self._rest(operation, result, give_up_at)

@@ -49,7 +49,7 @@ def start(
     Those on one shard take effect in their order, by one commit; what is handed in later takes
     effect later. When everything is stored, ``callback`` is called on the loop with what became of
     each operation: the JSON of its answer, a piece of a list, or the error to tell. Where nothing
-    is under way, single keys are read, and ``callback`` called, before this returns.
+    is under way, short reads are done, and ``callback`` called, before this returns.
 
     With ``is_new`` no kept answers are looked for: nobody has used their request ids before.
     """

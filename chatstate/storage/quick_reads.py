@@ -26,6 +26,7 @@ from groundwork.sqlite_files import OpenedFile, opened_file
 
 MOST_KEYS = 64
 MOST_CHARS = 250_000
+"""Of the values of one read, all together."""
 SLOW_S = 0.02
 REST_S = 1.0
 """How long nothing is read here after a read that was slow or failed."""
@@ -142,18 +143,19 @@ class QuickReads:
     def _read_watchfully(
         self, reader: _Reader, namespace: str, operations: Sequence[Operation]
     ) -> Sequence[Outcome] | None:
-        started_at = time.monotonic()
+        slow_from = time.monotonic() + SLOW_S
         try:
             answers = self._read(reader, namespace, operations)
         except sqlite3.Error:
             self._close()
-            answers, has_failed = None, True
-        else:
-            has_failed = False
-        ended_at = time.monotonic()
-        if has_failed or ended_at - started_at > SLOW_S:
-            self._rests_until = ended_at + REST_S
+            self._rest()
+            return None
+        if time.monotonic() > slow_from:
+            self._rest()
         return answers
+
+    def _rest(self) -> None:
+        self._rests_until = time.monotonic() + REST_S
 
     def _read(
         self, reader: _Reader, namespace: str, operations: Sequence[Operation]

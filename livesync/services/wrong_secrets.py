@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 
 TRIES = 5
 PER_S = 60.0
+"""So many wrong tries within so many seconds, and an address is not listened to."""
 
 _MAX_ADDRESSES = 10_000
 _NETWORK_OF_IPV6 = 64
