@@ -16,7 +16,7 @@ from chatstate.adapters import DjangoStateAdapter, in_process
 from chatstate.models import Shard
 from chatstate.protocol.errors import FrozenError, InvalidError, TooLargeError, UnavailableError
 from chatstate.storage.database import ShardDatabase
-from chatstate.storage.jobs import Done, Job
+from chatstate.storage.jobs import Job
 from groundwork.connections import InsideTransactionError
 from tests.clients import DEADLINE_S
 
@@ -245,8 +245,10 @@ async def test_a_commit_of_unknown_outcome_is_settled(monkeypatch: pytest.Monkey
     commit = ShardDatabase.commit
     broken: list[int] = []
 
-    def break_each_first(database: ShardDatabase, jobs: Sequence[Job]) -> list[Done]:
+    def break_each_first(database: ShardDatabase, jobs: Sequence[Job]) -> Sequence[Any]:
         done = commit(database, jobs)
+        if not any(job.writes for job in jobs):
+            return done  # a read, which SQLite's short ones need no group for
         broken.append(len(jobs))
         if len(broken) % 2:
             raise UnavailableError  # stored, and nobody knows
