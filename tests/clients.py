@@ -21,8 +21,13 @@ DEADLINE_S = 60.0
 HTTP_RESPONSES: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
 """The extension by which a server can refuse a handshake with a body, and says all close codes."""
 
-
 DISCONNECT = {"type": "websocket.disconnect", "code": 1000}
+
+SUCCESS = {"_tag": "Success"}
+"""The exit of a pull that has come to its end."""
+
+PUSHED = {"_tag": "Success", "value": {}}
+"""The exit of a push that was stored."""
 
 
 class ClosedError(Exception):

@@ -10,9 +10,6 @@ import pytest
 from livesync.services.append import get_writer
 from tests.clients import ClosedError, Socket
 
-SUCCESS = {"_tag": "Success"}
-PUSHED = {"_tag": "Success", "value": {}}
-
 only_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
 
 

@@ -7,17 +7,11 @@ import pytest
 
 from groundwork import frames
 from livesync.storage import get_readers
-from tests.clients import error_of, page_numbers
+from tests.clients import PUSHED, SUCCESS, error_of, page_numbers
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Connect, Tune
-from tests.integration.livesync.transports.sockets import (
-    PUSHED,
-    SUCCESS,
-    code_of_close,
-    held_commits,
-    only_sqlite,
-)
+from tests.integration.livesync.transports.sockets import code_of_close, held_commits, only_sqlite
 
 # on both databases: the way of an event
 

@@ -8,16 +8,11 @@ from groundwork import frames
 from groundwork.frames import get_registry
 from livesync.services.hub import get_hub
 from livesync.transports import consumers
-from tests.clients import until
+from tests.clients import PUSHED, until
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Connect
-from tests.integration.livesync.transports.sockets import (
-    PUSHED,
-    code_of_close,
-    held_commits,
-    only_sqlite,
-)
+from tests.integration.livesync.transports.sockets import code_of_close, held_commits, only_sqlite
 
 
 @only_sqlite

@@ -10,7 +10,7 @@ from livesync.protocol.calls import Pull, Push
 from livesync.protocol.errors import AuthError, RefusedError
 from livesync.protocol.responses import PullResponse
 from livesync.transports.routing import websocket_application
-from tests.clients import SyncClient, error_of, until
+from tests.clients import PUSHED, SUCCESS, SyncClient, error_of, until
 from tests.factories import make_event, make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
@@ -18,8 +18,6 @@ from tests.integration.livesync.transports.peers import Dial, SocketPeer, stored
 from tests.storage import STORE
 
 HERE = "tests.integration.livesync.transports.test_failing_hooks."
-PUSHED = {"_tag": "Success", "value": {}}
-SUCCESS = {"_tag": "Success"}
 
 pytestmark = [
     pytest.mark.parametrize("vendor", ["sqlite"], indirect=True),

@@ -10,15 +10,13 @@ from livesync.hooks import Context, OpenHooks
 from livesync.protocol.calls import Pull, Push
 from livesync.services import site
 from livesync.services.hook_threads import HookThreads
-from tests.clients import error_of
+from tests.clients import PUSHED, SUCCESS, error_of
 from tests.factories import make_events
 from tests.integration.livesync.transports.conftest import Tune
 from tests.integration.livesync.transports.peers import Dial, stored
 from tests.storage import STORE
 
 HERE = "tests.integration.livesync.transports.test_hanging_hooks."
-PUSHED = {"_tag": "Success", "value": {}}
-SUCCESS = {"_tag": "Success"}
 FAILED = {"name": "HookFailedError", "message": "the server failed"}
 SOON_S = 0.05
 """Long enough for a hook to begin waiting, and no more than that."""

@@ -15,7 +15,7 @@ from livesync.protocol.responses import PullResponse
 from livesync.services.site import admit
 from livesync.transports.routing import websocket_application
 from livesync.transports.rpc import StoreRpc
-from tests.clients import SyncClient, error_of, until
+from tests.clients import PUSHED, SUCCESS, SyncClient, error_of, until
 from tests.factories import make_event, make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
@@ -24,8 +24,6 @@ from tests.rpc_client import RpcClient
 from tests.storage import STORE
 
 HERE = "tests.integration.livesync.transports.test_hooks."
-PUSHED = {"_tag": "Success", "value": {}}
-SUCCESS = {"_tag": "Success"}
 
 pytestmark = [
     pytest.mark.parametrize("vendor", ["sqlite"], indirect=True),

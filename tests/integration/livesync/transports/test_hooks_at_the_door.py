@@ -10,15 +10,13 @@ import pytest
 from livesync.hooks import Context, OpenHooks
 from livesync.protocol.errors import AuthError
 from livesync.transports.routing import websocket_application
-from tests.clients import SyncClient
+from tests.clients import PUSHED, SUCCESS, SyncClient
 from tests.factories import make_events
 from tests.integration.livesync.transports.conftest import Tune
 from tests.integration.livesync.transports.peers import Dial, stored
 from tests.storage import STORE
 
 HERE = "tests.integration.livesync.transports.test_hooks_at_the_door."
-PUSHED = {"_tag": "Success", "value": {}}
-SUCCESS = {"_tag": "Success"}
 
 pytestmark = [
     pytest.mark.parametrize("vendor", ["sqlite"], indirect=True),

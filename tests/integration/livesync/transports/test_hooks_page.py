@@ -14,14 +14,13 @@ from django.dispatch import Signal
 from livesync import signals
 from livesync.hooks import Context, Hooks
 from syncsite.sync_handler import SyncHandler
-from tests.clients import HttpClient, call_http, error_of, page_numbers, sync_query, until
+from tests.clients import PUSHED, HttpClient, call_http, error_of, page_numbers, sync_query, until
 from tests.docs.pages import named_in, page, rows
 from tests.factories import make_event, make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
 
 PAGE = page("docs/hooks.md")
-PUSHED = {"_tag": "Success", "value": {}}
 
 Load = Callable[..., ModuleType]
 

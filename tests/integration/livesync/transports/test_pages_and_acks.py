@@ -4,11 +4,11 @@ import pytest
 
 from groundwork import frames
 from groundwork.frames import get_registry
-from tests.clients import page_numbers
+from tests.clients import SUCCESS, page_numbers
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Connect, Tune
-from tests.integration.livesync.transports.sockets import SUCCESS, code_of_close, only_sqlite
+from tests.integration.livesync.transports.sockets import code_of_close, only_sqlite
 
 
 @only_sqlite

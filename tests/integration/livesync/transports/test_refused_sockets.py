@@ -10,16 +10,11 @@ from groundwork.frames import get_registry
 from livesync.services.hub import get_hub
 from livesync.storage import get_engine, get_readers
 from livesync.transports.routing import websocket_application
-from tests.clients import RefusedError, Socket, SyncClient, error_of
+from tests.clients import PUSHED, RefusedError, Socket, SyncClient, error_of
 from tests.factories import make_event
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Connect, Tune
-from tests.integration.livesync.transports.sockets import (
-    PUSHED,
-    code_of_close,
-    only_sqlite,
-    request,
-)
+from tests.integration.livesync.transports.sockets import code_of_close, only_sqlite, request
 
 
 @only_sqlite

@@ -1,11 +1,11 @@
 """Requests on one socket: their ids, their interrupts, how many there may be."""
 
 from livesync.services.hub import get_hub
-from tests.clients import error_of, page_numbers
+from tests.clients import PUSHED, error_of, page_numbers
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Connect, Tune
-from tests.integration.livesync.transports.sockets import PUSHED, held_commits, only_sqlite, request
+from tests.integration.livesync.transports.sockets import held_commits, only_sqlite, request
 
 
 @only_sqlite

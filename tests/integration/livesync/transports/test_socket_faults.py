@@ -13,11 +13,11 @@ from livesync.services import pull as pull_module
 from livesync.services.append import get_writer
 from livesync.services.hub import get_hub
 from livesync.storage import get_engine, get_readers
-from tests.clients import ClosedError, error_of
+from tests.clients import PUSHED, ClosedError, error_of
 from tests.factories import make_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Connect
-from tests.integration.livesync.transports.sockets import PUSHED, code_of_close, only_sqlite
+from tests.integration.livesync.transports.sockets import code_of_close, only_sqlite
 
 
 class Away:

@@ -15,13 +15,19 @@ from livesync.services.append import get_writer
 from livesync.storage import get_engine, get_readers
 from livesync.transports import views
 from syncsite.sync_handler import SyncHandler
-from tests.clients import HttpClient, Response, call_http, error_of, page_numbers, sync_query
+from tests.clients import (
+    PUSHED,
+    SUCCESS,
+    HttpClient,
+    Response,
+    call_http,
+    error_of,
+    page_numbers,
+    sync_query,
+)
 from tests.factories import make_events, option, wire_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
-
-SUCCESS = {"_tag": "Success"}
-PUSHED = {"_tag": "Success", "value": {}}
 
 only_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
 
