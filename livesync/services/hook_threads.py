@@ -85,6 +85,9 @@ class HookThreads:
             raise ThreadsHeldError(f"was not called: {held} calls for this store have not returned")
 
     def _in_thread(self, call: "_Call") -> Any:
+        # while it waited for a thread those before it may have turned out to hang; it would keep
+        # the thread that was to take their place
+        self._refuse_if_held(call)
         self._begin(call)
         try:
             return call.hook(*call.args)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,6 +80,25 @@ async def test_who_waits_for_a_thread_gets_the_one_that_takes_the_place(gate: Ga
     hanging.cancel()
 
     assert await waiting == "called"
+
+
+async def test_a_hook_that_hangs_gets_no_thread_for_the_calls_that_waited_behind(
+    gate: Gate,
+) -> None:
+    threads = HookThreads(1)
+    hanging = asyncio.create_task(threads.run("on_push", gate.wait, about("one"), max_s=0.0))
+    await until(lambda: gate.began == 1)
+    run = partial(threads.run, "on_push", gate.wait, about("one"), max_s=LONG_S)
+    waiting = [asyncio.create_task(run()) for _ in range(3)]
+    other = asyncio.create_task(call(threads, "on_pull"))
+    await asyncio.sleep(0)
+
+    await give_up(hanging)
+
+    assert await other == "called"
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ThreadsHeldError] * 3
+    assert (gate.began, threads.kept) == (1, 1)
 
 
 async def test_a_call_that_was_given_up_before_it_began_is_not_made(gate: Gate) -> None:
