@@ -7,7 +7,7 @@ from typing import Any
 from livesync.protocol import records
 from livesync.protocol.events import Event
 from livesync.protocol.rpc import RequestId
-from tests.clients import wire_cursor
+from tests.clients import page_numbers, wire_cursor
 from tests.factories import option, wire_events
 
 PATH = "/api/sync/v1/rpc"
@@ -103,3 +103,8 @@ async def answers_of(answer: bytes | AsyncIterator[bytes]) -> list[Any]:
     if isinstance(answer, bytes):
         return decode(answer)
     return [message async for data in answer for message in decode(data)]
+
+
+def numbers_of(chunks: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The numbers of the events in some chunks, each of which has one page."""
+    return [number for chunk in chunks for number in page_numbers(chunk["values"][0])]

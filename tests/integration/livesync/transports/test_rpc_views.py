@@ -13,13 +13,20 @@ from livesync.services.append import get_writer
 from livesync.transports.routing import updates_application
 from livesync.transports.rpc import StoreRpc
 from syncsite.sync_handler import SyncHandler
-from tests.clients import Response, SyncClient, call_http, page_numbers, sync_query, until
+from tests.clients import (
+    PUSHED,
+    SUCCESS,
+    Response,
+    SyncClient,
+    call_http,
+    page_numbers,
+    sync_query,
+    until,
+)
 from tests.factories import make_events, option, wire_events
 from tests.integration.livesync.conftest import Store
 from tests.integration.livesync.transports.conftest import Tune
 from tests.rpc_client import MEDIA_TYPE, PATH, RpcClient, decode, split
-
-PUSHED = {"_tag": "Success", "value": {}}
 
 only_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
 
@@ -70,7 +77,7 @@ async def test_what_is_pushed_is_pulled(client: Remote, store: Store) -> None:
     (page,) = chunk["values"]
     assert [item["eventEncoded"] for item in page["batch"]] == wire_events(make_events(3))
     assert (page["rpcRequestId"], page["backendId"]) == ("1", await store.backend_id())
-    assert exit["exit"] == {"_tag": "Success"}
+    assert exit["exit"] == SUCCESS
     assert client.response.headers["content-type"] == "application/octet-stream"
     assert "content-length" in client.response.headers
 
@@ -94,7 +101,7 @@ async def test_a_live_pull_over_http_is_its_stored_part(client: Remote) -> None:
 
     _, exit = await client.pull_live()
 
-    assert exit["exit"] == {"_tag": "Success"}
+    assert exit["exit"] == SUCCESS
 
 
 @only_sqlite
