@@ -13,7 +13,6 @@ Source: LiveStore sync-cf 0.4.0, ``cf-worker/do/transport/do-rpc-server.ts``, an
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -26,27 +25,19 @@ from livesync.hooks import Context
 from livesync.protocol import records, rpc
 from livesync.protocol.binding import Binding
 from livesync.protocol.calls import RPC_PROCEDURES, Pull
-from livesync.protocol.errors import (
-    CommitUnknownError,
-    LimitError,
-    LivesyncError,
-    StorageUnavailableError,
-)
+from livesync.protocol.errors import LimitError
 from livesync.protocol.packed_pages import pack
 from livesync.protocol.packed_pushes import unpack
 from livesync.protocol.records import RecordsError
 from livesync.protocol.rpc import Malformed, Message
 from livesync.services.connection import Connection
-from livesync.services.outlet import ReadingOutlet
 from livesync.transports.answers import Asked, carry_out, read_calls, speaks_for_another
-
-logger = logging.getLogger(__name__)
+from livesync.transports.live_call import LiveCall
 
 Update = dict[str, Any]
 TakeUpdate = Callable[[Update], Awaitable[None]]
 TakeUpdateBytes = Callable[[bytes, str], Awaitable[None]]
 
-_AGAIN_EVERY_S = 0.25
 _LARGE_BYTES = 32_768
 
 
@@ -202,7 +193,7 @@ class StoreRpc:
         others = self._opening + len(self._live.keys() - {caller})
         return others >= get_settings().live_pulls_per_socket
 
-    def _forget(self, caller: str, live: "LiveCall", _: object) -> None:
+    def _forget(self, caller: str, live: LiveCall, _: object) -> None:
         if self._live.get(caller) is live:
             del self._live[caller]
 
@@ -211,88 +202,6 @@ class StoreRpc:
             await self._take_object(json.loads(update))
         if self._take_bytes is not None:
             await self._take_bytes(pack(update), self.context.store_id)
-
-
-class LiveCall(ReadingOutlet):
-    """One live pull by RPC: what is stored goes into a stream, what comes then to its taker."""
-
-    def __init__(
-        self, connection: Connection, request: Pull, hand_over: Callable[[str], Awaitable[None]]
-    ) -> None:
-        super().__init__()
-        self.has_failed = False
-        self._connection = connection
-        self._request = request
-        self._hand_over = hand_over
-        self.pull = connection.live_pull(request, self)
-        # pages; None where nothing is left to be read; an error that ends it
-        self._found: asyncio.Queue[str | Exception | None] = asyncio.Queue()
-        self._delivering: asyncio.Task[None] | None = None
-
-    async def stored(self) -> AsyncIterator[str]:
-        """The stored pages, then the request's Exit, as JSON."""
-        request_id = self._request.request_id
-        try:
-            await self._connection.before_pull(self._request)
-        except LivesyncError as error:
-            self._found.put_nowait(error)
-        else:
-            self.start()
-        while isinstance(found := await self._found.get(), str):
-            yield rpc.rpc_chunk(request_id, found)
-            self.pull.ack()
-        self.has_failed = found is not None
-        yield rpc.exit_success(request_id) if found is None else rpc.exit_fail(request_id, found)
-
-    def go_on(self) -> "asyncio.Task[None]":
-        """Hand over what comes from now on, in a task that ends with the live pull."""
-        self._delivering = asyncio.create_task(self._deliver())
-        return self._delivering
-
-    def close(self) -> None:
-        """Read and hand over nothing more."""
-        self.stop()
-        if self._delivering is not None and self._delivering is not asyncio.current_task():
-            self._delivering.cancel()
-
-    def send_chunk(self, values: str) -> None:
-        self._found.put_nowait(values)
-
-    async def read(self) -> None:
-        try:
-            await self._read_until_live()
-        except LivesyncError as error:
-            self._found.put_nowait(error)
-        except Exception as error:
-            logger.exception("a pull of store %r failed", self.pull.store_id)
-            self._found.put_nowait(error)
-        else:
-            self._found.put_nowait(None)
-
-    async def _read_until_live(self) -> None:
-        while True:
-            try:
-                await self.pull.read()
-                return
-            except (StorageUnavailableError, CommitUnknownError):
-                # told, it would end the client's syncing for good; and it passes. The storage has
-                # logged it, not once for each try of each pull
-                self.pull.mark_dirty()
-            await asyncio.sleep(_AGAIN_EVERY_S)
-
-    async def _deliver(self) -> None:
-        request_id = self._request.request_id
-        try:
-            while not isinstance(found := await self._found.get(), Exception):
-                if found is not None:
-                    await self._hand_over(rpc.chunk(request_id, found))
-                    self.pull.ack()
-            await self._hand_over(rpc.exit_fail(request_id, found))
-        except Exception:
-            # to go on would leave a gap, to repeat could double what was taken
-            logger.exception("an update of store %r could not be handed over", self.pull.store_id)
-        finally:
-            self.close()
 
 
 async def _each(answers: AsyncIterator[str]) -> AsyncIterator[bytes]:
