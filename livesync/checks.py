@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,16 @@ from livesync.storage.choosing import chooser
 OLDEST_SQLITE_FOR_FILES = (3, 37)  # the reference's tables are STRICT
 MIN_SECRET_LENGTH = 16
 _OF_ANY_PAGE = frozenset({"*", "null"})  # a sandboxed frame says null, whoever has made it
+_MAY_BE_ZERO = frozenset(
+    {
+        "auth_recheck_s",
+        "jwt_grace_s",
+        "jwt_jwks_max_age_s",
+        "jwt_leeway_s",
+        "retry_budget_s",
+        "signals_max_bytes",
+    }
+)
 _SECRET_HINT = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
@@ -38,6 +49,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_check_transports(),
         *_check_admin_secret(),
         *_check_engine(),
+        *_check_numbers(),
     ]
     if any(message.id == "livesync.E005" for message in found):
         return found  # whether sessions count is not known
@@ -90,6 +102,19 @@ def _check_engine() -> list[CheckMessage]:
         reason = f"Stores in files need SQLite {oldest}; this is {sqlite3.sqlite_version}."
         return [Error(reason, id="livesync.E022")]
     return []
+
+
+def _check_numbers() -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    for name, number in asdict(get_settings()).items():
+        if type(number) not in (int, float) or number > 0:
+            continue
+        if number == 0 and name in _MAY_BE_ZERO:
+            continue
+        least = "0 or more" if name in _MAY_BE_ZERO else "above 0"
+        reason = f"LIVESYNC[{name!r}] must be {least}, not {number}."
+        problems.append(Error(reason, id="livesync.E014"))
+    return problems
 
 
 def _check_chosen(site_hooks: hooks.Hooks) -> list[CheckMessage]:
