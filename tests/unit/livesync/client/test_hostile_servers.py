@@ -36,6 +36,7 @@ from tests.processes import LOOPBACK
 BACKEND = "V1StGXR8_Z5jdHi6B-myT"
 HERE = Cursor(BACKEND, 0)
 SOON_S = 0.3
+"""For what never comes; on a slow machine what does come may take longer."""
 
 Answer = Callable[[str], list[str]]
 """From the id of a request to the messages that answer it."""
@@ -98,7 +99,7 @@ def http(body: str, *, status: str = "200 OK") -> bytes:
 async def client(url: str, **options: Any) -> AsyncIterator[AsyncClient]:
     async with (
         asyncio.timeout(DEADLINE_S),
-        AsyncClient("notes", url, **{"timeout_s": SOON_S} | options) as made,
+        AsyncClient("notes", url, **{"timeout_s": DEADLINE_S} | options) as made,
     ):
         yield made
 
@@ -145,7 +146,7 @@ async def test_an_oversized_answer_is_not_kept(scheme: str) -> None:
     async with (
         websocket_server(lambda _: [OVERSIZED]) as websocket_url,
         raw_server(lambda _: http(f"[{OVERSIZED}]")) as host,
-        client(websocket_url if scheme == "ws" else f"http://{host}", timeout_s=20) as made,
+        client(websocket_url if scheme == "ws" else f"http://{host}") as made,
     ):
         with pytest.raises(WrongAnswerError, match="more than 16777216 bytes"):
             await made.pull(HERE)
@@ -176,7 +177,7 @@ async def test_nobody_and_silence_are_unreachable(scheme: str) -> None:
     async with raw_server(lambda _: b"") as host:
         pass
 
-    async with client(f"{scheme}://{host}") as made:
+    async with client(f"{scheme}://{host}", timeout_s=SOON_S) as made:
         with pytest.raises(UnreachableError, match="cannot connect"):
             await made.pull(HERE)
         with pytest.raises(UnreachableError, match="cannot connect"):
@@ -185,7 +186,10 @@ async def test_nobody_and_silence_are_unreachable(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
 async def test_a_server_that_hangs_up_is_tried_again_until_the_time_is_up(scheme: str) -> None:
-    async with raw_server(lambda _: b"") as host, client(f"{scheme}://{host}") as made:
+    async with (
+        raw_server(lambda _: b"") as host,
+        client(f"{scheme}://{host}", timeout_s=SOON_S) as made,
+    ):
         with pytest.raises(UnreachableError):
             await made.pull(HERE)
 
@@ -229,7 +233,10 @@ async def test_a_failing_server_is_tried_again(scheme: str, status: str) -> None
         next(asked)
         return http("later", status=status)
 
-    async with raw_server(answer) as host, client(f"{scheme}://{host}") as made:
+    async with (
+        raw_server(answer) as host,
+        client(f"{scheme}://{host}", timeout_s=3 * SOON_S) as made,
+    ):
         with pytest.raises(UnreachableError, match=status[:3]):
             await made.pull(HERE)
     assert next(asked) > 1
@@ -239,7 +246,7 @@ async def test_answers_to_other_requests_are_no_answers() -> None:
     def answer(request_id: str) -> list[str]:
         return [rpc.chunk("9999999", page(1)), rpc.exit_success("9999999")]
 
-    async with websocket_server(answer) as url, client(url) as made:
+    async with websocket_server(answer) as url, client(url, timeout_s=SOON_S) as made:
         with pytest.raises(UnreachableError, match="no answer"):
             await made.pull(HERE)
     async with (
@@ -251,7 +258,7 @@ async def test_answers_to_other_requests_are_no_answers() -> None:
 
 
 async def test_a_push_without_an_answer_is_in_doubt() -> None:
-    async with websocket_server(lambda _: []) as url, client(url) as made:
+    async with websocket_server(lambda _: []) as url, client(url, timeout_s=SOON_S) as made:
         with pytest.raises(InDoubtError):
             await made.push([("a",)], after=HERE)
 
@@ -266,11 +273,15 @@ async def test_a_refused_push_says_why() -> None:
 
 
 async def test_a_defect_is_no_answer_to_rely_on() -> None:
-    async with websocket_server(lambda _: [rpc.defect("?")]) as url, client(url) as made:
+    async with (
+        websocket_server(lambda _: [rpc.defect("?")]) as url,
+        client(url) as pushing,
+        client(url, timeout_s=3 * SOON_S) as pulling,
+    ):
         with pytest.raises(InDoubtError, match="could not read"):
-            await made.push([("a",)], after=HERE)
+            await pushing.push([("a",)], after=HERE)
         with pytest.raises(UnreachableError, match="could not read"):
-            await made.pull(HERE)
+            await pulling.pull(HERE)
 
 
 async def test_a_server_that_gives_no_sign_of_life_is_left() -> None:
