@@ -275,13 +275,12 @@ async def test_a_refused_push_says_why() -> None:
 async def test_a_defect_is_no_answer_to_rely_on() -> None:
     async with (
         websocket_server(lambda _: [rpc.defect("?")]) as url,
-        client(url) as pushing,
-        client(url, timeout_s=3 * SOON_S) as pulling,
+        client(url, timeout_s=3 * SOON_S) as made,
     ):
         with pytest.raises(InDoubtError, match="could not read"):
-            await pushing.push([("a",)], after=HERE)
+            await made.push([("a",)], after=HERE)
         with pytest.raises(UnreachableError, match="could not read"):
-            await pulling.pull(HERE)
+            await made.pull(HERE)
 
 
 async def test_a_server_that_gives_no_sign_of_life_is_left() -> None:
