@@ -1,7 +1,7 @@
 """Reads that are over before they could be handed to a thread; on SQLite only.
 
 They happen on the thread of an event loop, which has others to serve. So such a read never waits
-for a lock, takes a bounded number of keys and characters, and is left to the writer's thread for a
+for a lock, takes a bounded number of rows and characters, and is left to the writer's thread for a
 while after one that took long: then pages come from a slow disk.
 """
 
@@ -27,6 +27,8 @@ from groundwork.sqlite_files import OpenedFile, opened_file
 MOST_KEYS = 64
 MOST_CHARS = 250_000
 """Of the values of one read, all together."""
+MOST_ROWS = 2_000
+"""Some milliseconds: a list of tiny entries has more of them than of characters."""
 SLOW_S = 0.02
 REST_S = 1.0
 """How long nothing is read here after a read that was slow or failed."""
@@ -146,7 +148,7 @@ class QuickReads:
         slow_from = time.monotonic() + SLOW_S
         try:
             answers = self._read(reader, namespace, operations)
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             self._close()
             self._rest()
             return None
@@ -212,11 +214,11 @@ def _reader_of(operations: Sequence[Operation]) -> _Reader | None:
 def _fetch(
     driver: sqlite3.Connection, select: str, parameters: Sequence[Any], max_chars: int
 ) -> list[Row] | None:
-    """The rows; None: their second columns are longer than ``max_chars``."""
+    """The rows; None: too many, or their second columns are longer than ``max_chars``."""
     rows: list[Row] = []
     for row in driver.execute(select, parameters):
         max_chars -= len(row[1])
-        if max_chars < 0:
+        if max_chars < 0 or len(rows) == MOST_ROWS:
             return None
         rows.append(row)
     return rows

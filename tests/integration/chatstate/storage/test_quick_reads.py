@@ -1,5 +1,6 @@
 """Reads on the thread of the loop: the same answers as the writer's, or none at all."""
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,6 +141,20 @@ def test_a_list_that_is_sent_piece_by_piece_is_left_to_the_writer(
 
 
 @only_sqlite
+def test_a_list_of_many_tiny_entries_is_left_to_the_writer(
+    database: ShardDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(database, *(AppendToList(key="l", value=Raw(b"1")) for _ in range(3)))
+
+    monkeypatch.setattr(quick_reads, "MOST_ROWS", 3)
+    assert read(database, GetList(key="l")) == do(database, GetList(key="l"))
+
+    monkeypatch.setattr(quick_reads, "MOST_ROWS", 2)
+    assert read(database, GetList(key="l")) is None
+    database.close()
+
+
+@only_sqlite
 def test_after_a_slow_read_the_writer_reads_for_a_while(
     database: ShardDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +182,21 @@ def test_from_a_file_that_is_gone_nothing_is_read(
 
     assert without_file == [None, None]
     assert read(database, Get(key="missing")) == ["null"]
+    database.close()
+
+
+@only_sqlite
+def test_after_a_fault_of_the_disk_the_writer_reads(
+    database: ShardDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(file: object) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(quick_reads.OpenedFile, "is_there", fail)
+        assert read(database, Get(key="missing")) is None
+
+    assert read(database, Get(key="missing")) is None  # for a while
     database.close()
 
 
