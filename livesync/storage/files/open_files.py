@@ -1,7 +1,10 @@
 """The files that are open: no more than a bound, those used last."""
 
+import os
+import sqlite3
 import threading
 from collections import OrderedDict, defaultdict
+from pathlib import Path
 
 from livesync.storage.files.layout import Layout
 from livesync.storage.files.store_file import StoreFile
@@ -94,8 +97,18 @@ class OpenFiles:
 
     def _open(self, store_id: str) -> StoreFile:
         path = self._layout.file(store_id)
-        path.stat()  # SQLite has one error for all that keeps it from opening a file
-        return StoreFile(path, store_id)
+        found = path.stat()  # SQLite has one error for all that keeps it from opening a file
+        try:
+            file = StoreFile(path, store_id)
+        except sqlite3.OperationalError:
+            _require_same(path, found)  # to SQLite, what is moved away at this moment is broken
+            raise
+        try:
+            _require_same(path, found)
+        except FileNotFoundError:
+            file.close()  # it has the file that had this name before
+            raise
+        return file
 
     def _surplus(self) -> list[StoreFile]:
         count = len(self._idle) + self._lent - self._max_open
@@ -108,3 +121,8 @@ class OpenFiles:
         if not known:
             del self._idle_by_store[file.store_id]
         return file
+
+
+def _require_same(path: Path, found: os.stat_result) -> None:
+    if not os.path.samestat(found, path.stat()):
+        raise FileNotFoundError(f"{path.name} is another file by now")

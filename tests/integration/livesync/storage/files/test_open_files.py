@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,25 @@ def test_a_file_that_was_away_meanwhile_is_opened_anew(open_two: OpenFiles, layo
 
     assert use(open_two, "a") is not before
     assert open_two.count == 1
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_file_that_goes_while_it_is_opened_is_a_missing_one(
+    open_two: OpenFiles, layout: Layout, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    path, content = layout.file("a"), new_file("a", "a")
+    connect = sqlite3.connect
+
+    def connect_and_move(*args: Any, **options: Any) -> sqlite3.Connection:
+        driver: sqlite3.Connection = connect(*args, **options)
+        remove_file(path)
+        if comes_back:
+            make_file(path, content)
+        return driver
+
+    with monkeypatch.context() as slow:
+        slow.setattr(sqlite3, "connect", connect_and_move)
+        with pytest.raises(FileNotFoundError):
+            open_two.take("a")
+
+    assert open_two.count == 0
